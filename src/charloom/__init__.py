@@ -1,0 +1,79 @@
+"""Charloom learns how a text is written, character by character, and writes more of it.
+
+    >>> import charloom
+    >>> model = charloom.train("othello.txt", minutes=2)  # doctest: +SKIP
+    >>> print(model.write("OTHELLO\\n"))                   # doctest: +SKIP
+
+`import charloom` imports nothing else: each name is fetched when it is first used,
+so that writing never waits for PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .language_model import LanguageModel, load
+    from .scoring import Passage, Score
+    from .text import (
+        CharloomError,
+        ModelError,
+        SettingError,
+        StorageError,
+        TextError,
+        sample,
+    )
+    from .training import Check, Interrupted, Observer, Progress, resume, train
+    from .writing import Sampling, Suggestion
+
+_HOMES = {
+    "language_model": ("LanguageModel", "load"),
+    "scoring": ("Passage", "Score"),
+    "text": (
+        "CharloomError",
+        "ModelError",
+        "SettingError",
+        "StorageError",
+        "TextError",
+        "sample",
+    ),
+    "training": ("Check", "Interrupted", "Observer", "Progress", "resume", "train"),
+    "writing": ("Sampling", "Suggestion"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "CharloomError",
+    "Check",
+    "Interrupted",
+    "LanguageModel",
+    "ModelError",
+    "Observer",
+    "Passage",
+    "Progress",
+    "Sampling",
+    "Score",
+    "SettingError",
+    "StorageError",
+    "Suggestion",
+    "TextError",
+    "load",
+    "resume",
+    "sample",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'charloom' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"charloom.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,115 @@
+"""A trained model as Python programs use it: load, write, stream, score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+from .model import ModelData, load_model
+from .scoring import Passage, Reading, Score
+from .writing import Engine, Request, Sampling, Suggestion, new_seed, stream, suggest
+
+
+def load(path: str | Path) -> LanguageModel:
+    """Load a model from its folder, or from a `model.safetensors` anywhere.
+
+    Needs NumPy only: neither Keras nor PyTorch is imported.
+
+    Raises:
+        ModelError: if there is none, or it is damaged, foreign or too new.
+    """
+    return LanguageModel(load_model(path))
+
+
+class LanguageModel:
+    """A trained model. Get one from `charloom.load` or `charloom.train`."""
+
+    def __init__(self, data: ModelData) -> None:
+        self.data = data
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """What training measured: bits per character, yardsticks, speed."""
+        return self.data.scores
+
+    @property
+    def characters(self) -> str:
+        """The characters that the model knows, sorted; empty where it knows bytes."""
+        return self.data.vocabulary.characters
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The network in NumPy."""
+        return Engine(self.data.shape, self.data.weights)
+
+    @overload
+    def write(self, prompt: str = "", *, count: None = None, **settings: Any) -> str: ...
+    @overload
+    def write(self, prompt: str = "", *, count: int, **settings: Any) -> list[str]: ...
+    def write(
+        self, prompt: str = "", *, count: int | None = None, **settings: Any
+    ) -> str | list[str]:
+        """Write new text after a prompt.
+
+        Args:
+            prompt: text to go on from; empty starts as a text of the corpus starts.
+            count: write so many texts as one batch, and return a list.
+            settings: as for `stream`.
+
+        Returns:
+            the new text, without the prompt.
+
+        Raises:
+            SettingError: if a setting is out of its range.
+        """
+        texts = [""] * (count or 1)
+        for number, piece in self.stream_many(prompt, count=count or 1, **settings):
+            texts[number] += piece
+        return texts[0] if count is None else texts
+
+    def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
+        """Write new text after a prompt, yielding each piece as soon as it is known.
+
+        Args:
+            prompt: text to go on from.
+            settings: `length` (500 characters), `temperature` (0.8), `top_k`, `top_p`,
+                `min_p`, `repetition_penalty` (1.0), `greedy` (False), `stop` (texts
+                that end the writing before they appear) and `seed` (same seed, same
+                text). See `charloom.Sampling` for what each does.
+        """
+        for _, piece in self.stream_many(prompt, count=1, **settings):
+            yield piece
+
+    def stream_many(
+        self,
+        prompt: str = "",
+        *,
+        count: int,
+        length: int = 500,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        **sampling: Any,
+    ) -> Iterator[tuple[int, str]]:
+        """Write several texts at once, yielding (number, piece) as they come."""
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        seed = new_seed() if seed is None else seed
+        request = Request(prompt, length, stops, seed, count, Sampling(**sampling))
+        return stream(self.engine, self.data, request)
+
+    def suggest(self, text: str, count: int = 5) -> list[Suggestion]:
+        """The likeliest next pieces after `text`, each with its probability."""
+        return suggest(self.engine, self.data, text, count)
+
+    def score(self, text: str) -> Score:
+        """How well the model predicts `text`: the exact mean over all its characters."""
+        return self.read(text).score()
+
+    def worst(self, text: str, count: int = 5) -> list[Passage]:
+        """The most surprising passages of `text`."""
+        return self.read(text).worst(count)
+
+    def read(self, text: str) -> Reading:
+        """Read `text` once: its score, its worst passages, each id's surprise."""
+        return Reading(self.engine, self.data, text)

@@ -1,0 +1,32 @@
+"""The network and its file.
+
+The network itself is in `charloom.model.network`, which imports Keras and is
+therefore imported only where a model is trained.
+"""
+
+from .file import (
+    FILE_NAME,
+    ModelData,
+    checked_tensors,
+    load_model,
+    model_file,
+    opened,
+    save_model,
+    save_tensors,
+    write_atomically,
+)
+from .shape import NetworkShape, Weights
+
+__all__ = [
+    "FILE_NAME",
+    "ModelData",
+    "NetworkShape",
+    "Weights",
+    "checked_tensors",
+    "load_model",
+    "model_file",
+    "opened",
+    "save_model",
+    "save_tensors",
+    "write_atomically",
+]

@@ -1,0 +1,37 @@
+"""Keras, on the PyTorch backend unless the user chose another.
+
+The only place that imports Keras first: KERAS_BACKEND must be set before.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from types import ModuleType
+
+from charloom.text import SettingError
+
+
+def import_keras() -> ModuleType:
+    """Keras, with the backend chosen by KERAS_BACKEND or else PyTorch."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    with warnings.catch_warnings():
+        # Notices of libraries that Keras imports are no matter of the user's.
+        warnings.simplefilter("ignore")
+        import keras
+    return keras
+
+
+def require_torch() -> ModuleType:
+    """Keras on PyTorch, which training needs.
+
+    Raises:
+        SettingError: if KERAS_BACKEND names another backend.
+    """
+    keras = import_keras()
+    if keras.backend.backend() != "torch":
+        raise SettingError(
+            f"Charloom trains on Keras' PyTorch backend, and KERAS_BACKEND is "
+            f"{keras.backend.backend()!r}; unset it."
+        )
+    return keras

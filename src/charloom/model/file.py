@@ -1,0 +1,184 @@
+"""One self-contained model.safetensors: written in one step, checked before it is used.
+
+The tensors are float32 in Keras' layout (gates in the order i f c o). All else
+stands in the file's metadata as JSON: format version, network, vocabulary,
+the text's facts, the scores and how it was trained.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charloom.text import ModelError, Vocabulary, writing_to
+
+from .shape import NetworkShape, Weights
+
+FORMAT = "charloom"
+FORMAT_VERSION = 1
+FILE_NAME = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """All that a model file holds."""
+
+    shape: NetworkShape
+    vocabulary: Vocabulary
+    weights: Weights
+    opening: tuple[int, ...] = ()  # ids that a new text silently follows
+    text: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def model_file(path: str | Path) -> Path:
+    """The file that `path` (a model's folder, or the file itself) means."""
+    path = Path(path)
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def save_model(path: Path, data: ModelData) -> None:
+    """Write a model file so that a reader finds the old one or the new one, never half of one."""
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "network": json.dumps(data.shape.to_dict()),
+        "vocabulary": data.vocabulary.to_json(),
+        "opening": json.dumps(data.opening),
+        "text": json.dumps(data.text),
+        "scores": json.dumps(data.scores),
+        "training": json.dumps(data.training),
+    }
+    save_tensors(path, data.weights, metadata)
+
+
+def load_model(path: str | Path) -> ModelData:
+    """Read a model file, or the one inside a model's folder.
+
+    Raises:
+        ModelError: if there is none, or it is damaged, foreign or too new.
+    """
+    file = model_file(path)
+    if not file.exists():
+        if (Path(path) / "training").is_dir():
+            raise ModelError(
+                f"{path} has no model yet: its training was stopped early; "
+                f"go on with: charloom train --resume {path}"
+            )
+        raise ModelError(f"There is no model at {path}; train one with: charloom train TEXT")
+    with opened(file) as tensors:
+        metadata = tensors.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise ModelError(f"{file} is not a Charloom model; give one that `charloom train` made.")
+        version = metadata.get("format_version", "")
+        if version != str(FORMAT_VERSION):
+            raise ModelError(
+                f"{file} has format version {version or 'unknown'}, and this Charloom reads "
+                f"{FORMAT_VERSION}; install a newer Charloom."
+            )
+        shape = NetworkShape.from_dict(_json(metadata, "network", dict))
+        vocabulary = Vocabulary.from_json(metadata.get("vocabulary", ""))
+        opening = _json(metadata, "opening", list)
+        if shape.vocabulary != vocabulary.size or not all(
+            type(i) is int and 0 <= i < vocabulary.size for i in opening
+        ):
+            raise ModelError(f"{file} is damaged: its network and vocabulary disagree.")
+        weights = checked_tensors(file, tensors, shape.tensors())
+    return ModelData(
+        shape,
+        vocabulary,
+        weights,
+        tuple(opening),
+        text=_json(metadata, "text", dict),
+        scores=_json(metadata, "scores", dict),
+        training=_json(metadata, "training", dict),
+    )
+
+
+def checked_tensors(
+    file: Path, tensors: Any, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """The tensors of an open file, once their names, types and shapes are as expected."""
+    if set(tensors.keys()) != set(shapes):
+        raise ModelError(f"{file} is damaged: it does not hold the tensors that it should.")
+    for name, shape in shapes.items():
+        described = tensors.get_slice(name)
+        if described.get_dtype() != "F32" or tuple(described.get_shape()) != shape:
+            raise ModelError(
+                f"{file} is damaged: {name} is {described.get_dtype()} "
+                f"{described.get_shape()} where F32 {list(shape)} belongs."
+            )
+    loaded = {name: tensors.get_tensor(name) for name in shapes}
+    if not all(np.isfinite(array).all() for array in loaded.values()):
+        raise ModelError(f"{file} is damaged: some of its weights are not numbers.")
+    return loaded
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[Any]:
+    """A safetensors file, its header checked by the library before anything is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="numpy") as tensors:
+            yield tensors
+    except (SafetensorError, EOFError) as error:
+        raise ModelError(
+            f"{file} is damaged, cut short or no model file ({error}); get it again."
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read ({error.strerror or error}).") from None
+
+
+def save_tensors(path: Path, tensors: Weights, metadata: dict[str, str]) -> None:
+    """Write a safetensors file: a temporary file, fsync, rename."""
+    from safetensors.numpy import save
+
+    content = save({name: np.ascontiguousarray(a) for name, a in tensors.items()}, metadata)
+    write_atomically(path, content)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that no crash, and no full disk, leaves half of it in its place.
+
+    Raises:
+        StorageError: if it cannot be written; what was there before is untouched.
+    """
+    with writing_to(path):
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _json(metadata: dict[str, str], name: str, kind: type) -> Any:
+    try:
+        value = json.loads(metadata[name])
+    except (KeyError, ValueError):
+        value = None
+    if not isinstance(value, kind):
+        raise ModelError(f"The model is damaged: its metadata has no sound {name!r}.")
+    return value

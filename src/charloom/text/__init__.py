@@ -1,0 +1,31 @@
+"""Files to ids: reading, decoding, the vocabulary and the prepared corpus."""
+
+from .corpus import Corpus, Ids, TextFacts, cache_folder, prepare, read_texts, writing_to
+from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
+from .samples import SAMPLES, sample
+from .sources import END, Reading
+from .vocabulary import UNICODE_CHARACTERS, Folding, Kind, Vocabulary, build_vocabulary
+
+__all__ = [
+    "END",
+    "SAMPLES",
+    "UNICODE_CHARACTERS",
+    "CharloomError",
+    "Corpus",
+    "Folding",
+    "Ids",
+    "Kind",
+    "ModelError",
+    "Reading",
+    "SettingError",
+    "StorageError",
+    "TextError",
+    "TextFacts",
+    "Vocabulary",
+    "build_vocabulary",
+    "cache_folder",
+    "prepare",
+    "read_texts",
+    "sample",
+    "writing_to",
+]

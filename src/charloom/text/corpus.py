@@ -1,0 +1,299 @@
+"""A corpus: every text as one memory-mapped run of numbers, prepared once.
+
+Preparing is one streaming pass: each symbol gets a number when it first occurs,
+and the numbers go straight to disk, one byte each while there are at most 256.
+The vocabulary comes later, as a table over those numbers: so it can be drawn
+from the training part alone, and one prepared corpus serves any split of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import StorageError, TextError
+from .sources import END, Reading, Source, find_sources, pieces, survey
+from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind, Vocabulary
+
+FORMAT = 1  # of the cache; another number is another key
+BATCH = 1 << 20  # symbols numbered at a time
+MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What a model card says of the text: no more than the text itself shows."""
+
+    name: str
+    sha256: str
+    bytes: int
+    characters: int
+    texts: int
+    encodings: dict[str, str]  # by file, where one had to be detected
+    undecodable: int  # characters that stand for bytes which could not be read
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A prepared corpus. `numbers` (shape (n,)) index `symbols`."""
+
+    numbers: np.ndarray
+    symbols: tuple[int, ...]
+    kind: Kind
+    facts: TextFacts
+    cached: bool
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def counts(self, stop: int) -> dict[int, int]:
+        """How often each symbol occurs before position `stop`."""
+        total = np.zeros(len(self.symbols), np.int64)
+        for start in range(0, stop, BATCH):
+            part = self.numbers[start : min(stop, start + BATCH)]
+            total += np.bincount(part, minlength=len(total))
+        return {s: int(n) for s, n in zip(self.symbols, total, strict=True)}
+
+    def part(self, start: int, stop: int, vocabulary: Vocabulary) -> Ids:
+        """Positions `start` to `stop` as ids of `vocabulary`."""
+        # 0 stands for what cannot occur: an end where there is one text, an unknown byte.
+        unknown, end = vocabulary.unknown or 0, vocabulary.end or 0
+        table = np.array(
+            [vocabulary.ids.get(s, end if s == END_SYMBOL else unknown) for s in self.symbols],
+            np.int64,
+        )
+        return Ids(self.numbers[start:stop], table)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """A part of a corpus as ids, looked up as they are read."""
+
+    numbers: np.ndarray
+    table: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, where: slice) -> np.ndarray:
+        return self.table[self.numbers[where]]
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """The ids at these places, in an array of the same shape."""
+        return self.table[self.numbers[places]]
+
+
+def cache_folder() -> Path:
+    """Where prepared corpora are kept: CHARLOOM_CACHE, or the system's place for caches."""
+    if chosen := os.environ.get("CHARLOOM_CACHE"):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("charloom"))
+
+
+def prepare(
+    texts: Iterable[str | Path], reading: Reading | None = None, kind: Kind = "characters"
+) -> Corpus:
+    """Turn texts into a corpus, or find it prepared already.
+
+    Args:
+        texts: what `find_sources` takes.
+        reading: how to read them.
+        kind: number characters, or the bytes of their UTF-8 form.
+
+    Raises:
+        TextError: if a text cannot be read, or nothing is in it.
+        StorageError: if the cache folder cannot be written.
+    """
+    reading = reading or Reading()
+    sources = find_sources(texts, reading)
+    surveys = [survey(source, reading) for source in sources]
+    options = json.dumps([FORMAT, kind, asdict(reading)])
+    key = hashlib.sha256(options.encode())
+    for source, seen in zip(sources, surveys, strict=True):
+        key.update(f"{source.suffix} {seen.encoding} {seen.sha256}\n".encode())
+    facts = {
+        "name": sources[0].name if len(sources) == 1 else f"{len(sources)} files",
+        "sha256": surveys[0].sha256 if len(sources) == 1 else key.hexdigest(),
+        "bytes": sum(seen.size for seen in surveys),
+        "encodings": {
+            source.name: seen.encoding
+            for source, seen in zip(sources, surveys, strict=True)
+            if seen.detected
+        },
+    }
+    folder = cache_folder() / "corpora" / key.hexdigest()[:32]
+    with writing_to(folder):
+        cached = (folder / "corpus.json").exists()
+        if not cached:
+            encodings = [seen.encoding for seen in surveys]
+            _build(folder, _all_pieces(sources, encodings, reading), kind)
+    return _open(folder, kind, facts, cached)
+
+
+def _all_pieces(
+    sources: Sequence[Source], encodings: Sequence[str], reading: Reading
+) -> Iterator[str]:
+    for source, encoding in zip(sources, encodings, strict=True):
+        yield from pieces(source, encoding, reading)
+
+
+def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
+    """Write a corpus beside its final place, then move it there in one step."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix="preparing-", dir=folder.parent))
+    try:
+        numbering = _Numbering(temporary / "numbers", kind)
+        for batch in _batches(texts):
+            numbering.add(batch)
+        numbering.finish()
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            try:
+                os.rename(temporary, folder)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:  # another run prepared it meanwhile
+                    raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _batches(texts: Iterator[str]) -> Iterator[str]:
+    """Short texts together: one row at a time would spend its time in calls."""
+    waiting: list[str] = []
+    length = 0
+    for text in texts:
+        waiting.append(text)
+        length += len(text)
+        if length >= BATCH:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield "".join(waiting)
+
+
+class _Numbering:
+    """Numbers symbols in the order they first occur, and writes the numbers."""
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self.path, self.kind = path, kind
+        self.file = open(path, "wb")  # noqa: SIM115 (closed by finish)
+        self.table = np.full(0x110000, -1, np.int32)
+        self.symbols: list[int] = []
+        self.dtype = np.dtype(np.uint8)
+        self.length = self.characters = self.texts = self.undecodable = 0
+
+    def add(self, text: str) -> None:
+        symbols = _symbols(text, self.kind)
+        numbers = self.table[symbols]
+        if (numbers < 0).any():
+            for symbol in symbols[np.sort(np.unique(symbols, return_index=True)[1])]:
+                if self.table[symbol] < 0:
+                    self.table[symbol] = self._number(int(symbol))
+            numbers = self.table[symbols]
+        if len(self.symbols) > 256 and self.dtype == np.uint8:
+            self._widen()
+        self.file.write(numbers.astype(self.dtype).tobytes())
+        ends = text.count(END)
+        self.texts += ends
+        self.characters += len(text) - ends
+        self.undecodable += text.count("\ufffd")
+        self.length += len(symbols)
+
+    def finish(self) -> None:
+        # A single text needs no end: the symbol would be one more to learn from one place.
+        if self.texts == 1:
+            self.length -= 1
+            self.file.truncate(self.length * self.dtype.itemsize)
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        facts = {
+            "dtype": self.dtype.name,
+            "length": self.length,
+            "symbols": self.symbols,
+            "characters": self.characters,
+            "texts": self.texts,
+            "undecodable": self.undecodable,
+        }
+        (self.path.parent / "corpus.json").write_text(json.dumps(facts))
+
+    def _number(self, symbol: int) -> int:
+        if len(self.symbols) == MOST_SYMBOLS - 1:
+            self.symbols.append(UNKNOWN_SYMBOL)
+        if len(self.symbols) == MOST_SYMBOLS:
+            return MOST_SYMBOLS - 1
+        self.symbols.append(symbol)
+        return len(self.symbols) - 1
+
+    def _widen(self) -> None:
+        """The 257th symbol: one byte no longer holds a number, so what is there is rewritten."""
+        self.file.close()
+        narrow = self.path.with_suffix(".narrow")
+        self.path.rename(narrow)
+        self.dtype = np.dtype(np.uint16)
+        self.file = open(self.path, "wb")  # noqa: SIM115
+        with open(narrow, "rb") as file:
+            while piece := file.read(BATCH):
+                self.file.write(np.frombuffer(piece, np.uint8).astype(self.dtype).tobytes())
+        narrow.unlink()
+
+
+def _symbols(text: str, kind: Kind) -> np.ndarray:
+    if kind == "characters":
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    parts = text.split(END)
+    end = np.array([END_SYMBOL], np.uint32)
+    arrays = [end] * (2 * len(parts) - 1)
+    arrays[::2] = [np.frombuffer(p.encode("utf-8"), np.uint8).astype(np.uint32) for p in parts]
+    return np.concatenate(arrays)
+
+
+def _open(folder: Path, kind: Kind, known: dict[str, Any], cached: bool) -> Corpus:
+    data = json.loads((folder / "corpus.json").read_text())
+    facts = TextFacts(
+        **known,
+        characters=data["characters"],
+        texts=data["texts"],
+        undecodable=data["undecodable"],
+    )
+    if not data["length"]:
+        raise TextError(f"{facts.name} holds no text; give a file with something in it.")
+    numbers = np.memmap(folder / "numbers", data["dtype"], "r", shape=(data["length"],))
+    return Corpus(numbers, tuple(data["symbols"]), kind, facts, cached)
+
+
+@contextlib.contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Turn what can go wrong while writing to disk into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"The disk is full: {place} could not be written; free some space and try again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"{place} may not be written; choose another place or change its permissions."
+            ) from error
+        raise StorageError(f"{place} could not be written ({error.strerror or error}).") from error
+
+
+def read_texts(texts: Iterable[str | Path], reading: Reading) -> str:
+    """Texts as one string, read as `prepare` reads them, with END between several."""
+    sources = find_sources(texts, reading)
+    encodings = [survey(source, reading).encoding for source in sources]
+    whole = "".join(_all_pieces(sources, encodings, reading))
+    return whole.removesuffix(END) if whole.count(END) == 1 else whole

@@ -1,0 +1,305 @@
+"""From what a user names (files, folders, globs, "-") to pieces of text.
+
+Nothing here holds a whole text: files are read a piece at a time, so that a
+corpus larger than memory costs no more than a small one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import gzip
+import hashlib
+import io
+import json
+import re
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import SettingError, TextError
+
+# The end of one text and the start of the next, as it travels inside pieces of
+# text: a lone surrogate, which no decoder ever gives, so no text can contain it.
+END = "\udfff"
+
+TEXT_SUFFIXES = (".txt", ".md")
+ROW_SUFFIXES = (".jsonl", ".csv")
+PIECE = 1 << 20  # bytes or characters read at a time
+
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_BYTE_ORDER_MARKS = (
+    # The order matters: UTF-32's little-endian mark starts with UTF-16's.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are read: the options of `charloom train` that change what is learned."""
+
+    encoding: str | None = None
+    lowercase: bool = False
+    field: str | None = None
+    lines: bool = False
+
+    def __post_init__(self) -> None:
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError:
+                raise SettingError(
+                    f"{self.encoding!r} is not an encoding Python knows; "
+                    "try one such as utf-8, latin-1 or cp1252."
+                ) from None
+        if self.field is not None and self.lines:
+            raise SettingError(
+                "A text is read by field or by line, not both: drop --field or --lines."
+            )
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read, and the name it goes by in messages."""
+
+    path: Path
+    name: str
+
+    @property
+    def suffix(self) -> str:
+        """The ending that tells the format, with `.gz` looked through."""
+        path = self.path.with_suffix("") if self.compressed else self.path
+        return path.suffix.lower()
+
+    @property
+    def compressed(self) -> bool:
+        return self.path.suffix.lower() == ".gz"
+
+    def open(self) -> io.BufferedIOBase:
+        """The file's bytes, decompressed."""
+        return gzip.open(self.path, "rb") if self.compressed else open(self.path, "rb")  # type: ignore[return-value]  # noqa: SIM115
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one look through a file's bytes tells."""
+
+    sha256: str
+    size: int
+    encoding: str
+    detected: bool  # False where a byte-order mark, UTF-8 itself or the user said so
+
+
+def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
+    """The files that `texts` name, in a fixed order, each once.
+
+    Args:
+        texts: paths of files or folders (searched for .txt and .md, and for
+            .jsonl and .csv where a field is named, each also as .gz), glob
+            patterns, or "-" for standard input.
+
+    Raises:
+        TextError: if something named does not exist or holds no text.
+    """
+    found: dict[Path, Source] = {}
+    for text in texts:
+        name = str(text)
+        path = Path(name)
+        if name == "-":
+            paths = [_spool_standard_input()]
+        elif path.is_dir():
+            paths = _files_in(path, reading)
+        elif path.exists():
+            paths = [path]
+        else:
+            paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())
+            if not paths:
+                raise TextError(f"There is no file, folder or match for {name!r}; check the path.")
+        for one in paths:
+            label = "standard input" if name == "-" else str(one)
+            found.setdefault(one.resolve(), Source(one, label))
+    if not found:
+        raise TextError("No text was named; give at least one file, folder or '-'.")
+    return list(found.values())
+
+
+def survey(source: Source, reading: Reading) -> Survey:
+    """Read a file's bytes once: their hash, their size, and their encoding."""
+    digest = hashlib.sha256()
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    size, valid, head, doubtful = 0, True, b"", b""
+    with _readable(source), source.open() as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            if not size:
+                head = piece[: 1 << 16]
+            size += len(piece)
+            if valid:
+                try:
+                    utf8.decode(piece)
+                except UnicodeDecodeError as error:
+                    # The detector learns most from the part that is not ASCII.
+                    start = max(0, error.start - 4096)
+                    valid, doubtful = False, piece[start : start + (1 << 16)]
+    encoding, detected = _encoding(source, reading, head, valid, doubtful)
+    return Survey(digest.hexdigest(), size, encoding, detected)
+
+
+def pieces(source: Source, encoding: str, reading: Reading) -> Iterator[str]:
+    """The texts of a file, piece by piece, with END after every text.
+
+    Line ends become "\\n". Bytes that are not valid in the encoding become U+FFFD.
+    """
+    by_row = source.suffix in ROW_SUFFIXES
+    if by_row and reading.field is None:
+        raise TextError(
+            f"{source.name} holds one text a row; name the field to read with --field NAME."
+        )
+    # csv wants its line ends untouched: they may stand inside a quoted field.
+    newline = "" if source.suffix == ".csv" else None
+    with _readable(source), source.open() as raw:
+        file = io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline=newline)
+        if by_row:
+            rows = _jsonl_rows if source.suffix == ".jsonl" else _csv_rows
+            texts: Iterator[str] = (text + END for text in rows(source, file, str(reading.field)))
+        elif reading.lines:
+            texts = (line.rstrip("\n") + END for line in file if line.strip())
+        else:
+            texts = _whole(file)
+        for text in texts:
+            yield text.lower() if reading.lowercase else text
+
+
+def _whole(file: io.TextIOWrapper) -> Iterator[str]:
+    empty = True
+    while piece := file.read(PIECE):
+        empty = False
+        yield piece
+    if not empty:
+        yield END
+
+
+def _jsonl_rows(source: Source, file: Iterable[str], field: str) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise TextError(
+                f"Line {number} of {source.name} is not JSON; a .jsonl file holds one object a line."
+            ) from None
+        yield from _field_text(source, number, row if isinstance(row, dict) else {}, field)
+
+
+def _csv_rows(source: Source, file: Iterable[str], field: str) -> Iterator[str]:
+    csv.field_size_limit(1 << 30)  # the library's 128 KB would cut long texts off
+    rows = csv.DictReader(file)
+    try:
+        for number, row in enumerate(rows, 2):
+            yield from _field_text(source, number, row, field)
+    except csv.Error as error:
+        raise TextError(
+            f"{source.name} cannot be read as CSV near line {rows.line_num} ({error}); "
+            "save it again as comma-separated UTF-8."
+        ) from None
+
+
+def _field_text(source: Source, number: int, row: dict[str, object], field: str) -> Iterator[str]:
+    if field not in row:
+        names = ", ".join(str(name) for name in list(row)[:8]) or "none"
+        raise TextError(
+            f"Line {number} of {source.name} has no field {field!r}; its fields are: {names}."
+        )
+    value = row[field]
+    if value is None or value == "":
+        return
+    # JSON can spell lone surrogates, which are no characters and would look like END.
+    text = _LONE_SURROGATES.sub("\ufffd", value if isinstance(value, str) else str(value))
+    yield text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _files_in(folder: Path, reading: Reading) -> list[Path]:
+    suffixes = TEXT_SUFFIXES + (ROW_SUFFIXES if reading.field is not None else ())
+    endings = suffixes + tuple(suffix + ".gz" for suffix in suffixes)
+    files = [
+        path for path in folder.rglob("*") if path.is_file() and path.name.lower().endswith(endings)
+    ]
+    if not files:
+        raise TextError(f"The folder {folder} holds no {', '.join(endings)} file.")
+    return sorted(files)
+
+
+def _spool_standard_input() -> Path:
+    """Standard input cannot be read twice, so it is kept in a file while the program runs."""
+    with tempfile.NamedTemporaryFile(prefix="charloom-", suffix=".txt", delete=False) as file:
+        while piece := sys.stdin.buffer.read(PIECE):
+            file.write(piece)
+    path = Path(file.name)
+    _at_exit(lambda: path.unlink(missing_ok=True))
+    return path
+
+
+def _at_exit(action: Callable[[], object]) -> None:
+    import atexit
+
+    atexit.register(action)
+
+
+def _encoding(
+    source: Source, reading: Reading, head: bytes, valid_utf8: bool, doubtful: bytes
+) -> tuple[str, bool]:
+    if reading.encoding is not None:
+        # A mark at the start is not part of the text, whoever named the encoding.
+        utf8 = codecs.lookup(reading.encoding).name == "utf-8"
+        return ("utf-8-sig" if utf8 else reading.encoding), False
+    for mark, name in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return name, False
+    if b"\0" in head and not _looks_like_utf16(head):
+        raise TextError(
+            f"{source.name} does not look like text (it holds zero bytes); "
+            "if it is, name its encoding with --encoding."
+        )
+    if valid_utf8 and b"\0" not in head:
+        return "utf-8", False
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(head if b"\0" in head else doubtful).best()
+    # Where the detector finds nothing, Windows' Western encoding is the likeliest.
+    return (best.encoding if best is not None else "cp1252"), True
+
+
+def _looks_like_utf16(head: bytes) -> bool:
+    """Nearly all zero bytes at odd (or at even) places: UTF-16 without its mark."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    return max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.05 * len(head) / 2
+
+
+class _readable:
+    """Turns what goes wrong while a file is read into one sentence."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+            raise TextError(
+                f"{self.source.name} is not a whole gzip file; compress it again."
+            ) from error
+        if isinstance(error, OSError):
+            raise TextError(
+                f"{self.source.name} cannot be read ({error.strerror or error}); "
+                "check that it exists and that you may read it."
+            ) from error

@@ -1,0 +1,20 @@
+"""From a prepared text to a trained model. PyTorch and Keras are imported only when it starts."""
+
+from .folder import ModelFolder
+from .plan import Plan, choose_plan
+from .progress import Check, Observer, Observers, Progress
+from .train import Interrupted, Settings, resume, train
+
+__all__ = [
+    "Check",
+    "Interrupted",
+    "ModelFolder",
+    "Observer",
+    "Observers",
+    "Plan",
+    "Progress",
+    "Settings",
+    "choose_plan",
+    "resume",
+    "train",
+]

@@ -1,0 +1,69 @@
+"""Everything a training run needs to go on exactly, in one file written in one step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charloom.model import opened, save_tensors
+from charloom.text import ModelError
+
+from .progress import Check, Progress
+
+FORMAT = "charloom-training"
+FORMAT_VERSION = "1"
+FILE_NAME = "checkpoint.safetensors"
+
+
+@dataclass
+class Checkpoint:
+    """A run's settings, its place, and its tensors.
+
+    `tensors` are named by what they belong to: weights., best., optimizer., states.,
+    seeds. and a number or name.
+    """
+
+    settings: dict[str, Any]
+    progress: Progress
+    tensors: dict[str, np.ndarray]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the one before it stays whole until this one is."""
+    metadata = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "settings": json.dumps(checkpoint.settings),
+        "progress": json.dumps(asdict(checkpoint.progress)),
+    }
+    save_tensors(path, checkpoint.tensors, metadata)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelError: if there is none, or it is damaged or of another version.
+    """
+    if not path.exists():
+        raise ModelError(
+            f"There is no training to go on with at {path.parent.parent}; "
+            "start one with: charloom train TEXT"
+        )
+    with opened(path) as tensors:
+        metadata = tensors.metadata() or {}
+        if (metadata.get("format"), metadata.get("format_version")) != (FORMAT, FORMAT_VERSION):
+            raise ModelError(f"{path} is not a checkpoint that this Charloom can go on from.")
+        try:
+            settings = json.loads(metadata["settings"])
+            data = json.loads(metadata["progress"])
+            history = [Check(**check) for check in data.pop("history")]
+            progress = Progress(**data, history=history)
+        except (KeyError, ValueError, TypeError):
+            raise ModelError(f"{path} is damaged; start the training again.") from None
+        arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+    return Checkpoint(settings, progress, arrays)

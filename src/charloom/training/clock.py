@@ -1,0 +1,122 @@
+"""When things happen in a run: the deadline, the learning rate, checks, and the end.
+
+Against a clock (`minutes`) everything follows from the seconds spent, across stops
+and resumes. With a count of epochs everything follows from the step, so that a run
+can be repeated exactly.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .plan import warm_up_and_decay
+from .progress import Progress
+
+CHECKS = 40  # validation checks in a run, where they cost little
+CHECK_SHARE = 0.03  # of the time: what all checks together may take
+CHECK_CHARACTERS = 16_384  # a check looks at no more, from the validation part's start
+FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
+FINAL_CHARACTERS = 1_000_000  # without a clock, the last score looks at no more
+PATIENCE = 6  # checks without a better one before training winds down
+WIND_DOWN = 0.25  # of the steps so far: how long winding down takes
+
+
+class Clock:
+    """Says where a run stands in its schedule.
+
+    Args:
+        minutes: the deadline, or None to count epochs alone.
+        epochs: the most passes over the text, or None to leave it to the deadline.
+        steps_per_epoch: steps in a pass.
+        validation: ids in the validation part.
+    """
+
+    def __init__(
+        self, minutes: float | None, epochs: int | None, steps_per_epoch: int, validation: int
+    ) -> None:
+        self.validation = validation
+        self.budget = None if minutes is None else 60 * minutes
+        self.total_steps = None if epochs is None else epochs * steps_per_epoch
+        self.rate = 10_000.0  # characters/s that scoring reads, until measured
+        self.check_seconds = 0.0  # what the last check took
+        self.began = self.last_check = self.resumed_seconds = 0.0
+        self.resumed_characters = 0
+
+    def start(self, progress: Progress) -> None:
+        """The clock runs from here; what earlier runs spent counts."""
+        now = time.monotonic()
+        self.began, self.last_check = now - progress.seconds, now
+        self.resumed_seconds, self.resumed_characters = progress.seconds, progress.characters
+
+    def tick(self, progress: Progress) -> None:
+        """Bring a run's figures of time up to date."""
+        progress.seconds = time.monotonic() - self.began
+        spent = progress.seconds - self.resumed_seconds
+        progress.characters_per_second = (progress.characters - self.resumed_characters) / spent
+        progress.fraction = self._fraction(progress)
+        left = progress.seconds * (1 / progress.fraction - 1)
+        winding_down = progress.winding_down_from is not None
+        if self.budget is not None and not winding_down and self.total_steps is None:
+            left = self.budget - progress.seconds
+        progress.seconds_left = max(0.0, left)
+
+    def _fraction(self, progress: Progress) -> float:
+        fractions = [1e-9]
+        if self.total_steps is not None:
+            fractions.append(progress.step / self.total_steps)
+        if self.budget is not None:
+            last = self.final_characters() / self.rate + self.check_seconds
+            fractions.append(progress.seconds / max(0.5 * self.budget, self.budget - last))
+        fractions.append(self._wound_down(progress))
+        return min(1.0, max(fractions))
+
+    def _wound_down(self, progress: Progress) -> float:
+        begun = progress.winding_down_from
+        if begun is None:
+            return 0.0
+        return min(1.0, (progress.step - begun) / max(1.0, WIND_DOWN * begun))
+
+    def learning_rate(self, progress: Progress) -> float:
+        """The share of the highest learning rate."""
+        if progress.winding_down_from is None:
+            return warm_up_and_decay(progress.fraction)
+        return progress.winding_down_rate * (1 - self._wound_down(progress))
+
+    def check_due(self, progress: Progress) -> bool:
+        """Whether to score the validation part now."""
+        if self.budget is None:
+            return progress.step % max(1, (self.total_steps or 0) // CHECKS) == 0
+        pause = max(self.budget / CHECKS, self.check_seconds / CHECK_SHARE)
+        return time.monotonic() - self.last_check >= pause
+
+    def checked(self, progress: Progress) -> None:
+        """A check is over."""
+        self.tick(progress)
+        self.last_check = time.monotonic()
+
+    def scored(self, characters: int, seconds: float) -> None:
+        """So many characters were scored in so many seconds."""
+        self.check_seconds = seconds
+        self.rate = characters / max(1e-6, seconds)
+
+    def check_characters(self) -> int:
+        """How many characters a check looks at."""
+        most = CHECK_CHARACTERS
+        if self.budget is not None:
+            most = min(most, int(self.rate * self.budget * CHECK_SHARE / 4))
+        return min(self.validation, max(256, most))
+
+    def final_characters(self) -> int:
+        """How many characters the last, exact score looks at."""
+        most = FINAL_CHARACTERS
+        if self.budget is not None:
+            most = int(self.rate * self.budget * FINAL_SHARE)
+        return min(self.validation, max(256, most))
+
+    def stopped_improving(self, progress: Progress) -> bool:
+        """Whether the last checks brought nothing, while there is still time to be saved."""
+        if self.budget is None or progress.winding_down_from is not None:
+            return False
+        scores = [check.validation_bits for check in progress.history]
+        known = [bits for bits in scores if bits is not None]
+        return len(known) > PATIENCE and min(known[:-PATIENCE]) <= min(known[-PATIENCE:])

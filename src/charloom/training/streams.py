@@ -1,0 +1,40 @@
+"""The text as parallel streams, for truncated backpropagation through time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charloom.text import Ids
+
+
+class Streams:
+    """Cuts a text into `batch` streams that are read side by side, `steps` ids at a time.
+
+    Every epoch starts at another place, drawn from (seed, epoch): so the cuts fall
+    elsewhere each time, and a position in the data is just (epoch, step).
+
+    Args:
+        ids: the text, n ids; it is read as a ring, so that every id is learned.
+        batch: B streams, each of n // B ids.
+        steps: T ids at a time.
+        seed: fixes where epochs start.
+    """
+
+    def __init__(self, ids: Ids, batch: int, steps: int, seed: int) -> None:
+        self.ids, self.batch, self.steps, self.seed = ids, batch, steps, seed
+        self.length = len(ids) // batch
+        self.steps_per_epoch = -(-self.length // steps)
+
+    def read(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ids at a place, and those that come after each: two arrays of (B, T).
+
+        The last step of an epoch may be shorter than T.
+        """
+        n = len(self.ids)
+        offset = int(np.random.default_rng([self.seed, epoch]).integers(n))
+        starts_B = offset + np.arange(self.batch) * self.length
+        first = step * self.steps
+        width = min(self.steps, self.length - first)
+        places_BxT = (starts_B[:, None] + first + np.arange(width + 1)) % n
+        ids_BxT = self.ids.at(places_BxT)
+        return ids_BxT[:, :-1], ids_BxT[:, 1:]

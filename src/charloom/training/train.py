@@ -1,0 +1,406 @@
+"""`charloom.train`: from texts to a model in a folder, and on from where a run stopped."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from charloom.language_model import LanguageModel
+from charloom.model import ModelData, save_model
+from charloom.scoring import Score, ngram_nats, xz_bits
+from charloom.text import (
+    CharloomError,
+    Corpus,
+    Ids,
+    Kind,
+    Reading,
+    SettingError,
+    TextError,
+    Vocabulary,
+    build_vocabulary,
+    prepare,
+)
+
+from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .folder import ModelFolder
+from .plan import SMALLEST_SPLIT, Plan, choose_plan, fit_to_text
+from .progress import Observer
+from .report import history_csv, model_card, save_curve
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+LN2 = math.log(2)
+# Without a validation part nothing tells when to stop; by then a small text is known.
+EPOCHS_WITHOUT_VALIDATION = 60
+
+
+class Interrupted(CharloomError):
+    """Training was stopped by Ctrl-C or SIGTERM; everything is kept.
+
+    Attributes:
+        signal: the number of the signal.
+    """
+
+    def __init__(self, path: Path, signal_number: int) -> None:
+        super().__init__(
+            f"Stopped, and everything is kept; go on with: charloom train --resume {path}"
+        )
+        self.signal = signal_number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose for a training run; None leaves it to the plan."""
+
+    minutes: float = 2.0
+    validation: float = 0.1
+    vocabulary: Kind = "characters"
+    reading: Reading = field(default_factory=Reading)
+    units: int | None = None
+    layers: int | None = None
+    batch: int | None = None
+    steps: int | None = None
+    dropout: float | None = None
+    learning_rate: float | None = None
+    epochs: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.minutes) and 0 < self.minutes <= 60 * 24 * 365):
+            raise SettingError(f"minutes must be a number over 0, not {self.minutes}.")
+        if not 0 <= self.validation <= 0.9:
+            raise SettingError(f"validation must be from 0 to 0.9, not {self.validation}.")
+        if self.vocabulary not in ("characters", "bytes"):
+            raise SettingError(
+                f"vocabulary must be 'characters' or 'bytes', not {self.vocabulary!r}."
+            )
+        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
+            raise SettingError(f"seed must be a whole number from 0 on, not {self.seed}.")
+
+    def plan(self, characters: int) -> Plan:
+        """The plan for a text, with what the user chose in place of the table's."""
+        chosen = {
+            name: getattr(self, name)
+            for name in ("units", "layers", "batch", "steps", "dropout", "learning_rate", "epochs")
+            if getattr(self, name) is not None
+        }
+        return replace(choose_plan(characters, self.minutes), **chosen)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Settings:
+        return cls(**{**data, "reading": Reading(**data["reading"])})
+
+
+def train(
+    texts: str | Path | Iterable[str | Path],
+    model: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    encoding: str | None = None,
+    lowercase: bool = False,
+    field: str | None = None,
+    lines: bool = False,
+    **settings: Any,
+) -> LanguageModel:
+    """Learn from texts, and keep the model in a folder.
+
+    Args:
+        texts: files, folders or globs; one or several.
+        model: the folder; by default named after the text, in the current folder.
+        overwrite: replace a model that is there already.
+        observer: told what happens meanwhile.
+        encoding, lowercase, field, lines: how texts are read; see `charloom train --help`.
+        settings: `minutes` (2.0), `validation` (0.1), `vocabulary` ("characters"),
+            `units`, `layers`, `batch`, `steps`, `dropout`, `learning_rate`, `epochs`, `seed`.
+
+    Returns:
+        the trained model; its `scores` say how well it predicts text held out.
+
+    Raises:
+        CharloomError: if a text, a setting or the folder does not allow it.
+        Interrupted: if it was stopped; everything is kept.
+    """
+    paths = [texts] if isinstance(texts, str | Path) else list(texts)
+    reading = Reading(encoding, lowercase, field, lines)
+    chosen = Settings(reading=reading, **settings)
+    folder = ModelFolder(Path(model) if model is not None else _named_after(paths))
+    folder.check_new(overwrite)
+    observer = observer or Observer()
+    corpus = prepare(paths, reading, chosen.vocabulary)
+    with folder.locked():
+        try:
+            # Asked again, now that nobody else can write: a run may just have ended here.
+            folder.check_new(overwrite)
+            run = _Run(folder, corpus, paths, chosen, observer)
+            folder.clear()
+            return run.train()
+        finally:
+            observer.close()
+            folder.remove_if_empty()
+
+
+def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageModel:
+    """Go on exactly where a stopped or killed training run was.
+
+    Raises:
+        ModelError: if there is nothing to go on with.
+        TextError: if the text is gone, or is another one now.
+    """
+    folder = ModelFolder(Path(model))
+    observer = observer or Observer()
+    checkpoint = load_checkpoint(folder.checkpoint)
+    saved = checkpoint.settings
+    if saved["finished"]:
+        raise SettingError(
+            f"The training of {folder.path} is complete; start another with: charloom train TEXT"
+        )
+    chosen = Settings.from_dict(saved["settings"])
+    corpus = prepare(saved["texts"], chosen.reading, chosen.vocabulary)
+    if corpus.facts.sha256 != saved["sha256"]:
+        raise TextError(
+            f"{corpus.facts.name} has changed since the training began; "
+            "put the old text back, or train a new model."
+        )
+    with folder.locked():
+        try:
+            run = _Run(folder, corpus, saved["texts"], chosen, observer)
+            run.trainer.restore(checkpoint.progress, checkpoint.tensors)
+            return run.train()
+        finally:
+            observer.close()
+
+
+class _Run:
+    """One training run: the corpus cut in two, the trainer, and what is written where."""
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        corpus: Corpus,
+        texts: Iterable[str | Path],
+        settings: Settings,
+        observer: Observer,
+    ) -> None:
+        self.folder, self.corpus, self.settings, self.observer = folder, corpus, settings, observer
+        self.texts = [str(t) if str(t) == "-" else str(Path(t).absolute()) for t in texts]
+        self.facts = corpus.facts
+        held_out = 0
+        if self.facts.characters >= SMALLEST_SPLIT:
+            held_out = int(len(corpus) * settings.validation)
+        self.split = len(corpus) - held_out
+        counts = corpus.counts(self.split)
+        if sum(count > 0 for count in counts.values()) < 2:
+            raise TextError(
+                f"{self.facts.name} holds fewer than two different characters; "
+                "there is nothing to learn in it."
+            )
+        self.folding = build_vocabulary(counts, settings.vocabulary, self.facts.texts > 1)
+        self.vocabulary = self.folding.vocabulary
+        self.training = corpus.part(0, self.split, self.vocabulary)
+        self.validation = (
+            corpus.part(self.split, len(corpus), self.vocabulary) if held_out else None
+        )
+        self.plan = self._plan()
+        self.finished = False
+        self.trainer = self._trainer()
+
+    def train(self) -> LanguageModel:
+        """Train to the end and write all that is kept.
+
+        Raises:
+            Interrupted: if a signal came; what was learned so far is kept.
+        """
+        self._say_what_is_learned()
+        with _signals() as caught:
+            self.trainer.stopped = lambda: bool(caught)
+            if not self.trainer.run():
+                self._write(self._scores(None))
+                raise Interrupted(self.folder.path, caught[0])
+            score = self.trainer.final_score()
+            self.trainer.clock.tick(self.trainer.progress)
+            # Saved before the yardsticks are computed: they take a few seconds more.
+            model = self._write(self._scores(score))
+            scores = {**self._scores(score), **self._yardsticks(score)}
+            self.finished = True
+            model = self._write(scores)
+            self._checkpoint()
+        self.observer.finish(scores)
+        return model
+
+    def _plan(self) -> Plan:
+        plan = fit_to_text(self.settings.plan(self.facts.characters), self.split)
+        if self.validation is None and plan.epochs is None:
+            return replace(plan, epochs=EPOCHS_WITHOUT_VALIDATION)
+        return plan
+
+    def _trainer(self) -> Trainer:
+        from charloom.model.backend import require_torch
+
+        require_torch()
+        from .trainer import Task, Trainer
+
+        counted = self.settings.epochs is not None
+        task = Task(
+            self.training,
+            self.validation,
+            self.vocabulary,
+            self._opening(),
+            self.plan,
+            None if counted else self.settings.minutes,
+            self.settings.seed,
+        )
+        return Trainer(task, self.observer, self._checkpoint)
+
+    def _opening(self) -> tuple[int, ...]:
+        """What a new text silently follows: an end of a text, or else a paragraph's break."""
+        vocabulary = self.vocabulary
+        if vocabulary.end is not None:
+            return (vocabulary.end,)
+        newline = vocabulary.ids.get(ord("\n"))
+        if newline is None:
+            return (int(self.training[0:1][0]),)
+        return (newline, newline)
+
+    def _say_what_is_learned(self) -> None:
+        facts, say = self.facts, self.observer.note
+        for name, encoding in facts.encodings.items():
+            say(f"{name} is read as {encoding} (detected; force another with --encoding).")
+        if facts.undecodable:
+            say(
+                f"{facts.undecodable:,} characters could not be decoded and became \ufffd; "
+                "if that is wrong, name the encoding with --encoding."
+            )
+        several = f" in {facts.texts:,} texts" if facts.texts > 1 else ""
+        say(
+            f"{facts.name}: {facts.characters:,} characters{several}, "
+            f"{len(self.vocabulary.symbols)} different {self.vocabulary.kind}."
+        )
+        if self.folding.folded:
+            count = sum(self.folding.folded.values())
+            say(
+                f"{len(self.folding.folded)} characters that occur {count} times in all are too "
+                "rare to learn and count as unknown."
+            )
+        if facts.characters < SMALLEST_SPLIT:
+            say(
+                f"This text is under {SMALLEST_SPLIT:,} characters: too small to hold a part out, "
+                "so there is no honest score, and the model will mostly repeat the text."
+            )
+        elif self.validation is not None:
+            say(
+                f"The last {len(self.validation):,} of {len(self.corpus):,} are held out "
+                "to validate on."
+            )
+        plan, shape = self.plan, self.trainer.shape
+        say(
+            f"Network: {plan.layers} LSTM layer{'s' if plan.layers > 1 else ''} of {plan.units} "
+            f"units, {shape.parameters:,} parameters; batch {plan.batch}, {plan.steps} steps, "
+            f"dropout {plan.dropout:g}."
+        )
+
+    def _data(self, scores: dict[str, Any]) -> ModelData:
+        trainer = self.trainer
+        return ModelData(
+            trainer.shape,
+            self.vocabulary,
+            trainer.best_weights,
+            trainer.task.opening,
+            text={**asdict(self.facts), "name": Path(self.facts.name).name},
+            scores=scores,
+            training={
+                **self.plan.to_dict(),
+                "seed": self.settings.seed,
+                "minutes": trainer.task.minutes,
+            },
+        )
+
+    def _scores(self, score: Score | None) -> dict[str, Any]:
+        progress = self.trainer.progress
+        return {
+            "validation_bits_per_character": score and score.bits_per_character,
+            "validation_nats_per_character": score and score.nats_per_character,
+            "validation_characters": score.characters if score else 0,
+            "seconds": progress.seconds,
+            "characters_per_second": progress.characters_per_second,
+            "epochs": progress.characters
+            * self.trainer.ids_per_character
+            / max(1, len(self.training)),
+            "parameters": self.trainer.shape.parameters,
+            "model": str(self.folder.path),
+        }
+
+    def _yardsticks(self, score: Score | None) -> dict[str, float]:
+        """What xz and an n-gram make of the characters that were scored."""
+        if score is None or self.validation is None:
+            return {}
+        scored = self.trainer.clock.final_characters()
+        ids = Ids(self.validation.numbers[:scored], self.validation.table)
+        nats = ngram_nats(self.training, ids, self.vocabulary.size) * len(ids)
+        xz = xz_bits(_as_bytes(self.training, self.vocabulary), _as_bytes(ids, self.vocabulary))
+        return {
+            "ngram_bits_per_character": nats / LN2 / score.characters,
+            "xz_bits_per_character": xz / score.characters,
+        }
+
+    def _write(self, scores: dict[str, Any]) -> LanguageModel:
+        data, folder = self._data(scores), self.folder
+        history = self.trainer.progress.history
+        save_model(folder.model, data)
+        folder.write_text(folder.card, model_card(data, folder.path.name))
+        folder.write_text(folder.history, history_csv(history))
+        save_curve(folder.curve, history, scores)
+        return LanguageModel(data)
+
+    def _checkpoint(self) -> None:
+        settings = {
+            "settings": asdict(self.settings),
+            "texts": self.texts,
+            "sha256": self.facts.sha256,
+            "finished": self.finished,
+        }
+        # A finished run is never gone on with, so its tensors need not stay.
+        tensors = {} if self.finished else self.trainer.tensors()
+        checkpoint = Checkpoint(settings, self.trainer.progress, tensors)
+        save_checkpoint(self.folder.checkpoint, checkpoint)
+
+
+def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
+    """The last 8 MB or so of a part, as xz is given it."""
+    part = ids[max(0, len(ids) - 8_000_000) : len(ids)]
+    return vocabulary.decode(part.tolist()).encode("utf-8", "replace")
+
+
+def _named_after(texts: list[str | Path]) -> Path:
+    first = Path(texts[0]) if texts else Path("model")
+    stem = first.name.split(".")[0].strip("*?[]") or "model"
+    return Path("model" if stem == "-" else f"{stem}-model")
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C is not caught."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,82 @@
+"""The likeliest next pieces, for writing together with a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from charloom.model import ModelData
+
+from . import utf8
+from .engine import Engine, take_states
+from .sampler import Sampling, probabilities
+from .writer import opening_ids
+
+LONGEST = 12  # characters in a piece
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A piece that may come next, and how likely the model holds it to be."""
+
+    text: str
+    probability: float
+
+
+def suggest(engine: Engine, model: ModelData, text: str, count: int = 5) -> list[Suggestion]:
+    """The likeliest continuations of `text`: each from another first character, up to a word's end.
+
+    Each of the likeliest first characters is followed by the likeliest characters
+    after it, until a word ends. The probability is that of the whole piece.
+    """
+    vocabulary = model.vocabulary
+    ids = opening_ids(model, vocabulary.encode_prompt(text)[0])
+    states = engine.initial_states(1)
+    engine.feed(ids[:-1], states)
+    logits = engine.step(ids[-1:], states) if len(ids) else engine.dense_V[None]
+    plain = Sampling(temperature=1.0)
+    never = {vocabulary.unknown, vocabulary.end}
+    writable = np.array([[i not in never for i in range(vocabulary.size)]])
+    first = probabilities(logits, plain, _whole(writable, [utf8.WHOLE], vocabulary.kind))[0]
+    chosen = [int(i) for i in np.argsort(-first, kind="stable")[:count] if first[i] > 0]
+    pieces = [[i] for i in chosen]
+    likely = [float(first[i]) for i in chosen]
+    states = take_states(states, [0] * len(chosen))
+    for _ in range(4 * LONGEST):
+        logits = engine.step(np.array([piece[-1] for piece in pieces]), states)
+        after = [utf8.state_after(bytes(i for i in p if i < 256)) for p in pieces]
+        p_BxV = probabilities(logits, plain, _whole(writable, after, vocabulary.kind))
+        best = p_BxV.argmax(axis=1)
+        open_rows = [
+            row
+            for row, piece in enumerate(pieces)
+            if not _finished(vocabulary.decode(piece), after[row] if _is_bytes(model) else 0)
+        ]
+        if not open_rows:
+            break
+        for row in open_rows:
+            likely[row] *= float(p_BxV[row, best[row]])
+            pieces[row].append(int(best[row]))
+    return [
+        Suggestion(vocabulary.decode(piece), p) for piece, p in zip(pieces, likely, strict=True)
+    ]
+
+
+def _is_bytes(model: ModelData) -> bool:
+    return model.vocabulary.kind == "bytes"
+
+
+def _whole(writable_1xV: np.ndarray, utf8_states: list[int], kind: str) -> np.ndarray:
+    if kind != "bytes":
+        return writable_1xV
+    allowed = np.repeat(writable_1xV, len(utf8_states), 0)
+    allowed[:, :256] &= utf8.ALLOWED[np.array(utf8_states)]
+    return allowed
+
+
+def _finished(piece: str, utf8_state: int) -> bool:
+    if utf8_state != utf8.WHOLE:
+        return False
+    # A piece ends after the blank behind a word, so that pieces join into text.
+    return len(piece) >= LONGEST or (piece[-1:].isspace() and len(piece) > 1) or piece == "\n"
