@@ -64,8 +64,9 @@ class LanguageModel:
         Raises:
             SettingError: if a setting is out of its range.
         """
+        pieces = self.stream_many(prompt, count=1 if count is None else count, **settings)
         texts = [""] * (count or 1)
-        for number, piece in self.stream_many(prompt, count=count or 1, **settings):
+        for number, piece in pieces:
             texts[number] += piece
         return texts[0] if count is None else texts
 

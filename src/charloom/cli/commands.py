@@ -119,10 +119,16 @@ def _observer(quiet: bool, as_json: bool, tensorboard: str | None) -> Observer:
     show_default=True,
     help="Over 1: characters just written become less likely.",
 )
-@click.option("--greedy", is_flag=True, help="Always the likeliest character, as the tutorial does.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated.")
+@click.option(
+    "--greedy", is_flag=True, help="Always the likeliest character, as the tutorial does."
+)
+@click.option(
+    "--stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated."
+)
 @click.option("--seed", type=int, help="Same seed, same text.")
-@click.option("--count", type=int, default=1, show_default=True, help="Write so many texts at once.")
+@click.option(
+    "--count", type=int, default=1, show_default=True, help="Write so many texts at once."
+)
 @click.option("--interactive", is_flag=True, help="Write together: pick from the likeliest pieces.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def write(model: str, prompt: str, prompt_file: str | None, **options: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from charloom.training import Check, Observer, Progress
 
 PLAIN_EVERY = 10.0  # seconds between lines where nothing can be redrawn
+SAMPLE_EVERY = 8.0  # seconds between lines that the model writes
 
 
 def display() -> Observer:
@@ -21,6 +22,7 @@ class PlainDisplay(Observer):
 
     def __init__(self) -> None:
         self.last = time.monotonic()
+        self.last_sample = -SAMPLE_EVERY
 
     def say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -36,7 +38,9 @@ class PlainDisplay(Observer):
     def check(self, check: Check, sample: str) -> None:
         self.last = time.monotonic()
         self.say(check_line(check))
-        self.say(f"    {one_line(sample)}")
+        if check.seconds - self.last_sample >= SAMPLE_EVERY:
+            self.last_sample = check.seconds
+            self.say(f"    {one_line(sample)}")
 
     def finish(self, scores: dict[str, Any]) -> None:
         for line in summary(scores):
@@ -65,9 +69,7 @@ class LiveDisplay(PlainDisplay):
         self.bar.start()
 
     def step(self, progress: Progress) -> None:
-        self.bar.update(
-            self.task, completed=progress.fraction, description=progress_line(progress)
-        )
+        self.bar.update(self.task, completed=progress.fraction, description=progress_line(progress))
 
     def close(self) -> None:
         self.bar.stop()
@@ -75,11 +77,11 @@ class LiveDisplay(PlainDisplay):
 
 def progress_line(progress: Progress) -> str:
     """Where training stands, in one line."""
-    left = progress.seconds_left or 0.0
+    minutes, seconds = divmod(int(progress.seconds_left or 0), 60)
     best = "" if progress.best_bits is None else f", validation {progress.best_bits:.3f}"
     return (
         f"training {progress.training_bits or 0:.3f}{best} bits per character, "
-        f"{progress.characters_per_second:,.0f} characters/s, {left // 60:.0f}:{left % 60:02.0f} left"
+        f"{progress.characters_per_second:,.0f} characters/s, {minutes}:{seconds:02} left"
     )
 
 

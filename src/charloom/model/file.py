@@ -78,7 +78,9 @@ def load_model(path: str | Path) -> ModelData:
     with opened(file) as tensors:
         metadata = tensors.metadata() or {}
         if metadata.get("format") != FORMAT:
-            raise ModelError(f"{file} is not a Charloom model; give one that `charloom train` made.")
+            raise ModelError(
+                f"{file} is not a Charloom model; give one that `charloom train` made."
+            )
         version = metadata.get("format_version", "")
         if version != str(FORMAT_VERSION):
             raise ModelError(
@@ -160,11 +162,11 @@ def write_atomically(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
         if hasattr(os, "O_DIRECTORY"):  # the rename itself must reach the disk
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -9,7 +9,11 @@ from typing import Any
 
 from .backend import import_keras
 
-keras = import_keras()
+import_keras()  # before the import below: it chooses the backend
+import keras  # noqa: E402
+
+
+__all__ = ["FastLSTM", "bfloat16_pays", "keras"]
 
 
 class FastLSTM(keras.layers.LSTM):

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .backend import import_keras
-from .lstm import FastLSTM
+from .lstm import FastLSTM, keras
 from .shape import NetworkShape, Weights
 
-keras = import_keras()
+
+__all__ = ["Network", "keras"]
 
 
 class Network(keras.Model):

@@ -29,9 +29,7 @@ def ngram_nats(train: Readable, test: Readable, vocabulary: int) -> float:
     for order in range(ORDER + 1):
         # Keys by position: of the `order` ids before it, and of those with the id itself.
         pairs, pairs_scored = _extend(contexts, learned), _extend(contexts_scored, text)
-        seen_pairs, first, counts = np.unique(
-            pairs[order:], return_index=True, return_counts=True
-        )
+        seen_pairs, first, counts = np.unique(pairs[order:], return_index=True, return_counts=True)
         seen_contexts, of_pair = np.unique(contexts[order:][first], return_inverse=True)
         totals, kinds = np.bincount(of_pair, weights=counts), np.bincount(of_pair)
 

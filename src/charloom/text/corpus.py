@@ -155,13 +155,13 @@ def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="preparing-", dir=folder.parent))
     try:
-        numbering = _Numbering(temporary / "numbers", kind)
-        for batch in _batches(texts):
-            numbering.add(batch)
-        numbering.finish()
+        with contextlib.closing(_Numbering(temporary / "numbers", kind)) as numbering:
+            for batch in _batches(texts):
+                numbering.add(batch)
+            numbering.finish()
         with contextlib.suppress(FileExistsError, NotADirectoryError):
             try:
-                os.rename(temporary, folder)
+                temporary.rename(folder)
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:  # another run prepared it meanwhile
                     raise
@@ -188,10 +188,10 @@ class _Numbering:
 
     def __init__(self, path: Path, kind: Kind) -> None:
         self.path, self.kind = path, kind
-        self.file = open(path, "wb")  # noqa: SIM115 (closed by finish)
+        self.file = open(path, "wb")  # noqa: SIM115 (see close)
         self.table = np.full(0x110000, -1, np.int32)
         self.symbols: list[int] = []
-        self.dtype = np.dtype(np.uint8)
+        self.dtype: np.dtype = np.dtype(np.uint8)
         self.length = self.characters = self.texts = self.undecodable = 0
 
     def add(self, text: str) -> None:
@@ -218,7 +218,6 @@ class _Numbering:
             self.file.truncate(self.length * self.dtype.itemsize)
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.file.close()
         facts = {
             "dtype": self.dtype.name,
             "length": self.length,
@@ -228,6 +227,9 @@ class _Numbering:
             "undecodable": self.undecodable,
         }
         (self.path.parent / "corpus.json").write_text(json.dumps(facts))
+
+    def close(self) -> None:
+        self.file.close()
 
     def _number(self, symbol: int) -> int:
         if len(self.symbols) == MOST_SYMBOLS - 1:
@@ -280,7 +282,7 @@ def writing_to(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageError(
                 f"The disk is full: {place} could not be written; free some space and try again."
             ) from error

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from .errors import SettingError, TextError
 
@@ -83,9 +84,9 @@ class Source:
     def compressed(self) -> bool:
         return self.path.suffix.lower() == ".gz"
 
-    def open(self) -> io.BufferedIOBase:
+    def open(self) -> BinaryIO:
         """The file's bytes, decompressed."""
-        return gzip.open(self.path, "rb") if self.compressed else open(self.path, "rb")  # type: ignore[return-value]  # noqa: SIM115
+        return cast(BinaryIO, gzip.open(self.path) if self.compressed else self.path.open("rb"))
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
         elif path.exists():
             paths = [path]
         else:
-            paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())
+            paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207
             if not paths:
                 raise TextError(f"There is no file, folder or match for {name!r}; check the path.")
         for one in paths:
@@ -136,7 +137,7 @@ def survey(source: Source, reading: Reading) -> Survey:
     digest = hashlib.sha256()
     utf8 = codecs.getincrementaldecoder("utf-8")()
     size, valid, head, doubtful = 0, True, b"", b""
-    with _readable(source), source.open() as file:
+    with _Readable(source), source.open() as file:
         while piece := file.read(PIECE):
             digest.update(piece)
             if not size:
@@ -165,7 +166,7 @@ def pieces(source: Source, encoding: str, reading: Reading) -> Iterator[str]:
         )
     # csv wants its line ends untouched: they may stand inside a quoted field.
     newline = "" if source.suffix == ".csv" else None
-    with _readable(source), source.open() as raw:
+    with _Readable(source), source.open() as raw:
         file = io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline=newline)
         if by_row:
             rows = _jsonl_rows if source.suffix == ".jsonl" else _csv_rows
@@ -195,7 +196,7 @@ def _jsonl_rows(source: Source, file: Iterable[str], field: str) -> Iterator[str
             row = json.loads(line)
         except ValueError:
             raise TextError(
-                f"Line {number} of {source.name} is not JSON; a .jsonl file holds one object a line."
+                f"Line {number} of {source.name} is not JSON; .jsonl holds one object a line."
             ) from None
         yield from _field_text(source, number, row if isinstance(row, dict) else {}, field)
 
@@ -284,7 +285,7 @@ def _looks_like_utf16(head: bytes) -> bool:
     return max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.05 * len(head) / 2
 
 
-class _readable:
+class _Readable:
     """Turns what goes wrong while a file is read into one sentence."""
 
     def __init__(self, source: Source) -> None:

@@ -63,7 +63,7 @@ _TABLE: tuple[tuple[float, float, int, int, int, int, float, float], ...] = (
     (5e4, math.inf, 256, 1, 8, 64, 0.5, 4e-3),
     (4e5, math.inf, 384, 1, 16, 64, 0.4, 4e-3),
     (math.inf, 0.5, 256, 1, 16, 64, 0.0, 6e-3),
-    (math.inf, 3, 384, 1, 16, 64, 0.0, 6e-3),
+    (math.inf, 3, 320, 1, 16, 64, 0.0, 8e-3),
     (math.inf, math.inf, 512, 1, 32, 64, 0.2, 4e-3),
 )
 

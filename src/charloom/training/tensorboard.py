@@ -38,7 +38,8 @@ class TensorBoardObserver(Observer):
         self.callback: Any = None
 
     def start(self, network: Any, progress: Progress) -> None:
-        keras = import_keras()
+        import_keras()
+        import keras
 
         class Callback(keras.callbacks.TensorBoard):
             @property

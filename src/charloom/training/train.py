@@ -42,7 +42,7 @@ LN2 = math.log(2)
 EPOCHS_WITHOUT_VALIDATION = 60
 
 
-class Interrupted(CharloomError):
+class Interrupted(CharloomError):  # noqa: N818 (it is no fault)
     """Training was stopped by Ctrl-C or SIGTERM; everything is kept.
 
     Attributes:

@@ -141,11 +141,11 @@ class Trainer:
         for name, variable in self._other_variables().items():
             variable.assign(tensors[name])
         self.states = [
-            tuple(
-                torch.from_numpy(tensors[f"states.{number}.{part}"].copy()).to(state.device)
-                for part, state in zip("hc", pair, strict=True)
+            (
+                torch.from_numpy(tensors[f"states.{number}.h"].copy()).to(h.device),
+                torch.from_numpy(tensors[f"states.{number}.c"].copy()).to(c.device),
             )
-            for number, pair in enumerate(self.states)
+            for number, (h, c) in enumerate(self.states)
         ]
 
     def _other_variables(self) -> dict[str, Any]:

@@ -47,9 +47,7 @@ class Engine:
                     weights["embedding.embeddings"] @ inputs + bias
                 )
             self.layers.append(
-                _Layer(
-                    inputs if number else None, _fold(weights[name + "recurrent_kernel"]), bias
-                )
+                _Layer(inputs if number else None, _fold(weights[name + "recurrent_kernel"]), bias)
             )
         self.dense_HxV = np.ascontiguousarray(weights["dense.kernel"])
         self.dense_V = weights["dense.bias"]
