@@ -120,7 +120,8 @@ def test_text_appears_while_it_is_written(trained: Path) -> None:
     process.stdout.close()  # as `| head` does
     assert process.wait(timeout=30) == 128 + 13
     assert process.stderr is not None
-    assert process.stderr.read() == b""
+    with process.stderr:
+        assert process.stderr.read() == b""
 
 
 def test_writing_works_where_the_terminal_knows_ascii_only(trained_bytes: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_deadline_is_kept(othello: Path, tmp_path: Path, minutes: float) -> 
     assert seconds <= 60 * minutes * 1.05
     wound_down = any("winding down" in note for note in recorder.notes)
     assert wound_down or seconds >= 60 * minutes * 0.9
-    assert len(recorder.checks) > 5
+    assert len(recorder.checks) > 2
     assert recorder.steps > 20
     assert recorder.closed
     assert all(recorder.samples)
@@ -371,7 +371,7 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
 
 
 def test_a_run_against_the_clock_is_over_in_time() -> None:
-    clock = Clock(minutes=1, epochs=None, steps_per_epoch=10, validation=100_000)
+    clock = Clock(minutes=1, steps=None, step_size=10, validation=100_000)
     clock.scored(10_000, 1.0)
     assert clock.final_characters() == int(10_000 * 60 * 0.08)
     progress = Progress()

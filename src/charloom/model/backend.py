@@ -28,10 +28,9 @@ def require_torch() -> ModuleType:
     Raises:
         SettingError: if KERAS_BACKEND names another backend.
     """
-    keras = import_keras()
-    if keras.backend.backend() != "torch":
+    chosen = os.environ.get("KERAS_BACKEND", "torch")
+    if chosen != "torch":
         raise SettingError(
-            f"Charloom trains on Keras' PyTorch backend, and KERAS_BACKEND is "
-            f"{keras.backend.backend()!r}; unset it."
+            f"Charloom trains on Keras' PyTorch backend, and KERAS_BACKEND is {chosen!r}; unset it."
         )
-    return keras
+    return import_keras()

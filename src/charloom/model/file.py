@@ -145,7 +145,7 @@ def save_tensors(path: Path, tensors: Weights, metadata: dict[str, str]) -> None
     """Write a safetensors file: a temporary file, fsync, rename."""
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(a) for name, a in tensors.items()}, metadata)
+    content = save({name: np.asarray(a, order="C") for name, a in tensors.items()}, metadata)
     write_atomically(path, content)
 
 

@@ -12,7 +12,6 @@ from .backend import import_keras
 import_keras()  # before the import below: it chooses the backend
 import keras  # noqa: E402
 
-
 __all__ = ["FastLSTM", "bfloat16_pays", "keras"]
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from .lstm import FastLSTM, keras
 from .shape import NetworkShape, Weights
 
-
 __all__ = ["Network", "keras"]
 
 

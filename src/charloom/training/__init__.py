@@ -3,7 +3,8 @@
 from .folder import ModelFolder
 from .plan import Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
-from .train import Interrupted, Settings, resume, train
+from .settings import Settings
+from .train import Interrupted, resume, train
 
 __all__ = [
     "Check",

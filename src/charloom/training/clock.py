@@ -12,7 +12,9 @@ import time
 from .plan import warm_up_and_decay
 from .progress import Progress
 
-CHECKS = 40  # validation checks in a run, where they cost little
+CHECKS = 40  # validation checks in a run against the clock, where they cost little
+COUNTED_CHECKS = 20  # and in one that counts steps
+COUNTED_SHARE = 0.15  # of what is trained on: the characters that all of those look at
 CHECK_SHARE = 0.03  # of the time: what all checks together may take
 CHECK_CHARACTERS = 16_384  # a check looks at no more, from the validation part's start
 FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
@@ -26,17 +28,17 @@ class Clock:
 
     Args:
         minutes: the deadline, or None to count epochs alone.
-        epochs: the most passes over the text, or None to leave it to the deadline.
-        steps_per_epoch: steps in a pass.
+        steps: the most steps, or None to leave it to the deadline.
+        step_size: ids that a step trains on.
         validation: ids in the validation part.
     """
 
     def __init__(
-        self, minutes: float | None, epochs: int | None, steps_per_epoch: int, validation: int
+        self, minutes: float | None, steps: int | None, step_size: int, validation: int
     ) -> None:
         self.validation = validation
         self.budget = None if minutes is None else 60 * minutes
-        self.total_steps = None if epochs is None else epochs * steps_per_epoch
+        self.total_steps, self.step_size = steps, step_size
         self.rate = 10_000.0  # characters/s that scoring reads, until measured
         self.check_seconds = 0.0  # what the last check took
         self.began = self.last_check = self.resumed_seconds = 0.0
@@ -85,7 +87,7 @@ class Clock:
     def check_due(self, progress: Progress) -> bool:
         """Whether to score the validation part now."""
         if self.budget is None:
-            return progress.step % max(1, (self.total_steps or 0) // CHECKS) == 0
+            return progress.step % max(1, (self.total_steps or 0) // COUNTED_CHECKS) == 0
         pause = max(self.budget / CHECKS, self.check_seconds / CHECK_SHARE)
         return time.monotonic() - self.last_check >= pause
 
@@ -101,10 +103,12 @@ class Clock:
 
     def check_characters(self) -> int:
         """How many characters a check looks at."""
-        most = CHECK_CHARACTERS
         if self.budget is not None:
-            most = min(most, int(self.rate * self.budget * CHECK_SHARE / 4))
-        return min(self.validation, max(256, most))
+            most = self.rate * self.budget * CHECK_SHARE / 4
+        else:
+            trained = (self.total_steps or 0) * self.step_size
+            most = trained * COUNTED_SHARE / COUNTED_CHECKS
+        return min(self.validation, max(256, min(CHECK_CHARACTERS, int(most))))
 
     def final_characters(self) -> int:
         """How many characters the last, exact score looks at."""

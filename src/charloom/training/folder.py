@@ -66,15 +66,14 @@ class ModelFolder:
 
         with writing_to(self.path):
             self.training.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.training / "lock")
-        try:
-            with writing_to(self.path):
+            lock = filelock.FileLock(self.training / "lock")
+            try:
                 lock.acquire(blocking=False)
-        except filelock.Timeout:
-            raise ModelError(
-                f"{self.path} is being trained by another run; wait for it, or choose another "
-                "name with -o."
-            ) from None
+            except filelock.Timeout:
+                raise ModelError(
+                    f"{self.path} is being trained by another run; wait for it, or choose "
+                    "another name with -o."
+                ) from None
         try:
             yield
         finally:

@@ -7,19 +7,18 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from charloom.language_model import LanguageModel
-from charloom.model import ModelData, save_model
+from charloom.model import ModelData, NetworkShape, save_model
 from charloom.scoring import Score, ngram_nats, xz_bits
 from charloom.text import (
     CharloomError,
     Corpus,
     Ids,
-    Kind,
     Reading,
     SettingError,
     TextError,
@@ -30,9 +29,10 @@ from charloom.text import (
 
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .folder import ModelFolder
-from .plan import SMALLEST_SPLIT, Plan, choose_plan, fit_to_text
+from .plan import SMALLEST_SPLIT, Plan, fit_to_text
 from .progress import Observer
 from .report import history_csv, model_card, save_curve
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -54,49 +54,6 @@ class Interrupted(CharloomError):  # noqa: N818 (it is no fault)
             f"Stopped, and everything is kept; go on with: charloom train --resume {path}"
         )
         self.signal = signal_number
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a user may choose for a training run; None leaves it to the plan."""
-
-    minutes: float = 2.0
-    validation: float = 0.1
-    vocabulary: Kind = "characters"
-    reading: Reading = field(default_factory=Reading)
-    units: int | None = None
-    layers: int | None = None
-    batch: int | None = None
-    steps: int | None = None
-    dropout: float | None = None
-    learning_rate: float | None = None
-    epochs: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.minutes) and 0 < self.minutes <= 60 * 24 * 365):
-            raise SettingError(f"minutes must be a number over 0, not {self.minutes}.")
-        if not 0 <= self.validation <= 0.9:
-            raise SettingError(f"validation must be from 0 to 0.9, not {self.validation}.")
-        if self.vocabulary not in ("characters", "bytes"):
-            raise SettingError(
-                f"vocabulary must be 'characters' or 'bytes', not {self.vocabulary!r}."
-            )
-        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
-            raise SettingError(f"seed must be a whole number from 0 on, not {self.seed}.")
-
-    def plan(self, characters: int) -> Plan:
-        """The plan for a text, with what the user chose in place of the table's."""
-        chosen = {
-            name: getattr(self, name)
-            for name in ("units", "layers", "batch", "steps", "dropout", "learning_rate", "epochs")
-            if getattr(self, name) is not None
-        }
-        return replace(choose_plan(characters, self.minutes), **chosen)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Settings:
-        return cls(**{**data, "reading": Reading(**data["reading"])})
 
 
 def train(
@@ -210,6 +167,8 @@ class _Run:
             corpus.part(self.split, len(corpus), self.vocabulary) if held_out else None
         )
         self.plan = self._plan()
+        self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)
+        self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
         self.finished = False
         self.trainer = self._trainer()
 
@@ -219,7 +178,6 @@ class _Run:
         Raises:
             Interrupted: if a signal came; what was learned so far is kept.
         """
-        self._say_what_is_learned()
         with _signals() as caught:
             self.trainer.stopped = lambda: bool(caught)
             if not self.trainer.run():
@@ -300,7 +258,7 @@ class _Run:
                 f"The last {len(self.validation):,} of {len(self.corpus):,} are held out "
                 "to validate on."
             )
-        plan, shape = self.plan, self.trainer.shape
+        plan, shape = self.plan, self.shape
         say(
             f"Network: {plan.layers} LSTM layer{'s' if plan.layers > 1 else ''} of {plan.units} "
             f"units, {shape.parameters:,} parameters; batch {plan.batch}, {plan.steps} steps, "
@@ -310,7 +268,7 @@ class _Run:
     def _data(self, scores: dict[str, Any]) -> ModelData:
         trainer = self.trainer
         return ModelData(
-            trainer.shape,
+            self.shape,
             self.vocabulary,
             trainer.best_weights,
             trainer.task.opening,
@@ -334,7 +292,7 @@ class _Run:
             "epochs": progress.characters
             * self.trainer.ids_per_character
             / max(1, len(self.training)),
-            "parameters": self.trainer.shape.parameters,
+            "parameters": self.shape.parameters,
             "model": str(self.folder.path),
         }
 

@@ -15,7 +15,7 @@ import torch
 from charloom.model import ModelData, NetworkShape, Weights
 from charloom.model.network import Network, keras
 from charloom.scoring import Score, nats_by_character, spread_nats
-from charloom.text import Ids, Vocabulary
+from charloom.text import Ids, ModelError, Vocabulary
 from charloom.writing import Engine, Request, Sampling, stream
 
 from .clock import Clock
@@ -66,10 +66,12 @@ class Trainer:
         self.parameters = [variable.value for variable in self.network.trainable_variables]
         self.optimizer = keras.optimizers.Adam(plan.learning_rate)
         self.optimizer.build(self.network.trainable_variables)
+        self.network.compile(optimizer=self.optimizer)  # for callbacks that look for it
         self.streams = Streams(task.train, plan.batch, plan.steps, task.seed)
         self.states = self.network.initial_states(plan.batch)
         held_out = 0 if task.validation is None else len(task.validation)
-        self.clock = Clock(task.minutes, plan.epochs, self.streams.steps_per_epoch, held_out)
+        steps = None if plan.epochs is None else plan.epochs * self.streams.steps_per_epoch
+        self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out)
         self.progress = Progress()
         self.best: dict[str, np.ndarray] | None = None
         sample = task.train[0:100_000]
@@ -135,6 +137,10 @@ class Trainer:
 
     def restore(self, progress: Progress, tensors: Weights) -> None:
         """Go on from a checkpoint's place and tensors."""
+        expected = {name: array.shape for name, array in self.tensors().items()}
+        found = {n: a.shape for n, a in tensors.items() if not n.startswith("best.")}
+        if found != expected:
+            raise ModelError("The checkpoint does not fit the network; start the training again.")
         self.progress = progress
         self.network.set_arrays(_named(tensors, "weights."))
         self.best = _named(tensors, "best.") or None
