@@ -37,7 +37,7 @@ test: check
 
 # The long measurements; see benchmarks/README.md. About 25 minutes on two cores.
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(TEXT)
 
 # Bring docs/cli.md up to date with `charloom --help`.
 docs: install

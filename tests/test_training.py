@@ -220,8 +220,12 @@ def wait_for(condition, process: subprocess.Popen[str], seconds: float = 90) -> 
         time.sleep(0.02)
 
 
-def test_a_killed_run_resumes_to_exactly_the_same_weights(othello: Path, tmp_path: Path) -> None:
-    options = (othello, "--epochs", 3, "--units", 96, "--dropout", 0.3, "--seed", 5)
+@pytest.mark.parametrize(("dropout", "layers"), [(0.3, 1), (0.0, 2)])
+def test_a_killed_run_resumes_to_exactly_the_same_weights(
+    othello: Path, tmp_path: Path, dropout: float, layers: int
+) -> None:
+    options = (othello, "--epochs", 2, "--units", 64, "--seed", 5)
+    options += ("--dropout", dropout, "--layers", layers)
     run_charloom("train", *options, "-o", tmp_path / "whole")
     killed = tmp_path / "killed"
     environment = "import charloom.training.trainer as t; t.SAVE_EVERY = 0.2;"

@@ -150,10 +150,9 @@ class _Run:
         self.folder, self.corpus, self.settings, self.observer = folder, corpus, settings, observer
         self.texts = [str(t) if str(t) == "-" else str(Path(t).absolute()) for t in texts]
         self.facts = corpus.facts
-        held_out = 0
+        self.split = len(corpus)
         if self.facts.characters >= SMALLEST_SPLIT:
-            held_out = int(len(corpus) * settings.validation)
-        self.split = len(corpus) - held_out
+            self.split = int(len(corpus) * (1 - settings.validation))
         counts = corpus.counts(self.split)
         if sum(count > 0 for count in counts.values()) < 2:
             raise TextError(
@@ -164,7 +163,9 @@ class _Run:
         self.vocabulary = self.folding.vocabulary
         self.training = corpus.part(0, self.split, self.vocabulary)
         self.validation = (
-            corpus.part(self.split, len(corpus), self.vocabulary) if held_out else None
+            corpus.part(self.split, len(corpus), self.vocabulary)
+            if self.split < len(corpus)
+            else None
         )
         self.plan = self._plan()
         self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)

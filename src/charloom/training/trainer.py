@@ -157,7 +157,8 @@ class Trainer:
     def _other_variables(self) -> dict[str, Any]:
         named = {f"optimizer.{n}": v for n, v in enumerate(self.optimizer.variables)}
         for number, dropout in enumerate(self.network.dropouts):
-            named[f"seeds.{number}"] = dropout.seed_generator.state
+            if dropout.rate > 0:  # without it Keras keeps no seed
+                named[f"seeds.{number}"] = dropout.seed_generator.state
         return named
 
     def _step(self) -> None:

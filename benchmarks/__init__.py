@@ -1,0 +1,1 @@
+"""Measurements behind the claims; run them with `make bench`."""

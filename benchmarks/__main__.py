@@ -1,0 +1,29 @@
+"""All measurements, one after another: python -m benchmarks [TEXT]
+
+TEXT is a copy of tiny Shakespeare, which is not shipped; see benchmarks/quality.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmarks import memory, quality, start_up, training_speed, writing_speed
+from benchmarks.machine import describe
+
+
+def main(text: Path | None) -> None:
+    """Run everything that can be run here."""
+    print(describe())
+    for part in (start_up, writing_speed, training_speed, memory):
+        print(f"\n## {part.__name__}\n", flush=True)
+        part.main()
+    print("\n## benchmarks.quality\n", flush=True)
+    if text is not None:
+        quality.main(str(text), [1.8, 10])
+    else:
+        print("Left out: give the path of tiny Shakespeare, as in: make bench TEXT=input.txt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
