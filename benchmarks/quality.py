@@ -31,8 +31,8 @@ def main(text: str, minutes: list[float]) -> list[str]:
         )
         print(rows[-1], flush=True)
         print(
-            f"  {scores['validation_characters']:,} characters; order-5 n-gram "
-            f"{scores['ngram_bits_per_character']:.3f} bits, xz {scores['xz_bits_per_character']:.3f}"
+            f"  on {scores['validation_characters']:,} characters; in bits, an order-5 n-gram "
+            f"{scores['ngram_bits_per_character']:.3f}, xz {scores['xz_bits_per_character']:.3f}"
         )
     return rows
 

@@ -52,7 +52,7 @@ def charloom_loop(units: int):
     from charloom.training.trainer import Task, Trainer
 
     numbers = np.random.default_rng(0).integers(VOCABULARY - 1, size=100_000).astype(np.uint8)
-    symbols = {c: 1 for c in range(40, 40 + VOCABULARY - 1)}
+    symbols = dict.fromkeys(range(40, 40 + VOCABULARY - 1), 1)
     vocabulary = build_vocabulary(symbols, "characters", False).vocabulary
     ids = Ids(numbers, np.arange(VOCABULARY))
     plan = Plan(units, 1, BATCH, STEPS, 0.0, 1e-3)

@@ -69,7 +69,7 @@ def test_a_text_read_in_tiny_pieces_is_the_same_text(
 def test_a_legacy_encoding_is_found_and_said(tmp_path: Path, text: str, encoding: str) -> None:
     path = write(tmp_path / "old.txt", text, encoding)
     assert decoded(path) == text
-    assert str(path) in prepare([path]).facts.encodings
+    assert str(path) in prepare([path]).facts.detected
 
 
 def test_an_encoding_can_be_forced(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_what_is_known_comes_back(text: str, has_end: bool) -> None:
     vocabulary = of(text, has_end)
     ids, unseen = vocabulary.encode(text)
     assert not unseen
-    assert vocabulary.decode(ids.tolist()) == text
+    assert vocabulary.decode(ids) == text
     assert vocabulary.count_characters(ids) == len(text)
     assert vocabulary.count_bytes(ids) == len(text.encode())
     assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary

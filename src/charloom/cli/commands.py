@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .main import cli
 
@@ -72,8 +73,8 @@ def train(texts: tuple[str, ...], **options: Any) -> None:
 
     if not texts and not options["resume"]:
         raise SettingError("Name a text to learn from, as in: charloom train othello.txt")
-    if texts and options["resume"]:
-        raise SettingError("--resume goes on with the run's own texts; name none besides.")
+    if options["resume"]:
+        _check_resume_alone(texts)
     observer = _observer(options.pop("quiet"), options["as_json"], options.pop("tensorboard"))
     as_json, model, output = options.pop("as_json"), options.pop("resume"), options.pop("output")
     if model:
@@ -82,6 +83,22 @@ def train(texts: tuple[str, ...], **options: Any) -> None:
         trained = train(texts, output, observer=observer, **options)
     if as_json:
         click.echo(json.dumps(trained.scores))
+
+
+def _check_resume_alone(texts: tuple[str, ...]) -> None:
+    """A run goes on with its own texts and settings: others given would be lost unseen."""
+    from charloom.text import SettingError
+
+    context = click.get_current_context()
+    free = {"resume", "quiet", "as_json", "tensorboard"}
+    given = [
+        name.replace("_", "-")
+        for name in context.params
+        if name not in free and context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    ]
+    if texts or given:
+        what = "texts" if texts else f"--{given[0]}"
+        raise SettingError(f"--resume goes on with the run's own settings; leave out {what}.")
 
 
 def _observer(quiet: bool, as_json: bool, tensorboard: str | None) -> Observer:

@@ -40,7 +40,8 @@ class TextFacts:
     bytes: int
     characters: int
     texts: int
-    encodings: dict[str, str]  # by file, where one had to be detected
+    encoding: str  # of the files, joined where they differ
+    detected: dict[str, str]  # by file, where the encoding is a guess
     undecodable: int  # characters that stand for bytes which could not be read
 
 
@@ -128,7 +129,8 @@ def prepare(
         "name": sources[0].name if len(sources) == 1 else f"{len(sources)} files",
         "sha256": surveys[0].sha256 if len(sources) == 1 else key.hexdigest(),
         "bytes": sum(seen.size for seen in surveys),
-        "encodings": {
+        "encoding": ", ".join(sorted({seen.encoding for seen in surveys})),
+        "detected": {
             source.name: seen.encoding
             for source, seen in zip(sources, surveys, strict=True)
             if seen.detected

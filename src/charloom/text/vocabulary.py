@@ -136,11 +136,13 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Ids as text; the unknown id shows as U+FFFD and the end of a text as nothing."""
-        known = len(self.symbols)
+        array = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
         if self.kind == "bytes":
-            return bytes(i for i in ids if i < known).decode("utf-8", "replace")
-        end = self.end
-        return "".join(chr(self.symbols[i]) if i < known else "\ufffd" for i in ids if i != end)
+            return array[array < 256].astype(np.uint8).tobytes().decode("utf-8", "replace")
+        symbols = np.array([*self.symbols, 0xFFFD], np.uint32)
+        if self.has_end:
+            array = array[array != self.end]
+        return symbols[array].tobytes().decode("utf-32-le")
 
     def count_characters(self, ids: np.ndarray) -> int:
         """How many characters ids stand for: all but ends of texts and UTF-8's later bytes."""

@@ -231,8 +231,8 @@ class _Run:
 
     def _say_what_is_learned(self) -> None:
         facts, say = self.facts, self.observer.note
-        for name, encoding in facts.encodings.items():
-            say(f"{name} is read as {encoding} (detected; force another with --encoding).")
+        for name, encoding in list(facts.detected.items())[:5]:
+            say(f"{name} is read as {encoding}: a guess; force another with --encoding.")
         if facts.undecodable:
             say(
                 f"{facts.undecodable:,} characters could not be decoded and became \ufffd; "
@@ -240,7 +240,7 @@ class _Run:
             )
         several = f" in {facts.texts:,} texts" if facts.texts > 1 else ""
         say(
-            f"{facts.name}: {facts.characters:,} characters{several}, "
+            f"{facts.name}: {facts.characters:,} characters{several} ({facts.encoding}), "
             f"{len(self.vocabulary.symbols)} different {self.vocabulary.kind}."
         )
         if self.folding.folded:
@@ -335,7 +335,7 @@ class _Run:
 def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
     """The last 8 MB or so of a part, as xz is given it."""
     part = ids[max(0, len(ids) - 8_000_000) : len(ids)]
-    return vocabulary.decode(part.tolist()).encode("utf-8", "replace")
+    return vocabulary.decode(part).encode("utf-8", "replace")
 
 
 def _named_after(texts: list[str | Path]) -> Path:
