@@ -180,6 +180,8 @@ def test_writing_together(trained: Path) -> None:
         (["write", "missing"], "There is no model"),
         (["score", "missing", "x.txt"], "There is no model"),
         (["info", "missing"], "There is no model"),
+        (["write", "x" * 300], "too long"),
+        (["train", "To be, or not to be " * 20], "too long"),
         (["sample", "hamlet"], "there are: othello"),
         (["sample", "othello", "-o", "no/such/folder/o.txt"], "could not be written"),
     ],

@@ -104,6 +104,18 @@ def test_the_worst_passage_is_the_strange_one(trained: Path, othello: Path) -> N
     assert all(b - a >= 60 for a, b in pairwise(starts))
 
 
+def test_several_texts_are_one_to_a_model_without_ends(trained: Path, othello: Path) -> None:
+    text = othello.read_text("utf-8")[:3000]
+    strange = "zqxj vkwz qqqx jzxv kqzj"
+    model = load(trained)
+    several = END.join([text[:900], text[900:1000] + strange, text[1000:], ""])
+    assert model.score(several) == model.score(several.replace(END, ""))
+    assert strange[5:15] in model.worst(several, 1)[0].text
+
+    bytes_ = random_model(None)
+    assert "☃" in bytes_.worst(f"aaa{END}" * 30 + "☃" * 40 + f"{END}bbb", 1)[0].text
+
+
 def test_the_worst_passages_of_bytes_are_characters(trained_bytes: Path) -> None:
     text = "naïve café\n" * 20 + "Ж☃Ж☃Ж☃" + "naïve café\n" * 20
     assert "☃" in load(trained_bytes).worst(text, 1)[0].text

@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from charloom.text import END, Reading, TextError, build_vocabulary, prepare, read_texts
+from charloom.text import (
+    END,
+    Reading,
+    SettingError,
+    TextError,
+    build_vocabulary,
+    prepare,
+    read_texts,
+)
 from charloom.text import corpus as corpus_module
 from charloom.text import sources as sources_module
 
@@ -74,7 +84,7 @@ def test_a_legacy_encoding_is_found_and_said(tmp_path: Path, text: str, encoding
 
 def test_an_encoding_can_be_forced(tmp_path: Path) -> None:
     path = write(tmp_path / "old.txt", "naïve café", "latin-1")
-    assert read_texts([path], Reading(encoding="latin-1")) == "naïve café"
+    assert read_texts([path], Reading(encoding="latin-1")) == f"naïve café{END}"
     assert prepare([path], Reading(encoding="utf-8")).facts.undecodable == 2
 
 
@@ -85,7 +95,7 @@ def test_utf16_without_a_mark_is_read(tmp_path: Path) -> None:
 
 def test_windows_line_ends_and_lower_case(tmp_path: Path) -> None:
     path = write(tmp_path / "text.txt", "One\r\nTwo\rThree\n")
-    assert read_texts([path], Reading(lowercase=True)) == "one\ntwo\nthree\n"
+    assert read_texts([path], Reading(lowercase=True)) == f"one\ntwo\nthree\n{END}"
 
 
 def test_folders_globs_and_gzip_are_read_in_order(tmp_path: Path) -> None:
@@ -102,7 +112,64 @@ def test_folders_globs_and_gzip_are_read_in_order(tmp_path: Path) -> None:
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = io.TextIOWrapper(io.BytesIO("tööt".encode()))
     monkeypatch.setattr("sys.stdin", stdin)
-    assert read_texts(["-"], Reading()) == "tööt"
+    assert read_texts(["-"], Reading()) == f"tööt{END}"
+
+
+def test_a_pipe_by_name_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["sh", "-c", f"printf 'through a pipe' > {pipe}"])
+    corpus = prepare([pipe])
+    assert writer.wait() == 0
+    assert corpus.facts.characters == 14
+
+
+def test_a_few_broken_bytes_do_not_change_the_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(RUSSIAN.encode() + b"\xff" + RUSSIAN.encode())
+    corpus = prepare([path])
+    assert (corpus.facts.encoding, corpus.facts.undecodable) == ("utf-8", 1)
+
+
+def test_an_encoding_that_spells_our_end_of_a_text_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"one +3/8- two")
+    assert read_texts([path], Reading(encoding="utf-7")) == f"one \ufffd two{END}"
+
+
+def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "text.txt", "something to keep for later")
+    folder = prepare([path]).folder
+    (folder / "numbers").write_bytes(b"")
+    assert not prepare([path]).cached
+    (folder / "corpus.json").write_text("{}")
+    assert decoded(path) == "something to keep for later"
+
+
+def test_a_text_that_changes_while_it_is_read_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "log.txt", "line\n" * 100)
+    survey = corpus_module.survey
+
+    def grow(*arguments):
+        result = survey(*arguments)
+        write(path, "line\n" * 101)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus_module, "survey", grow)
+        with pytest.raises(TextError, match="changed while it was read"):
+            prepare([path])
+    assert not prepare([path]).cached
+
+
+def test_the_card_of_a_model_is_no_text(tmp_path: Path) -> None:
+    write(tmp_path / "poem.txt", "verse")
+    (tmp_path / "m" / "training").mkdir(parents=True)
+    write(tmp_path / "m" / "README.md", "card")
+    write(tmp_path / "m" / "training" / "checkpoint.safetensors", "")
+    assert read_texts([tmp_path], Reading()) == f"verse{END}"
 
 
 def test_rows_of_jsonl_and_csv_are_texts(tmp_path: Path) -> None:
@@ -188,6 +255,12 @@ def test_what_cannot_be_read_is_one_sentence(
     path.write_bytes(content)
     with pytest.raises(TextError, match=words):
         prepare([path], reading)
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "idna", "zip"])
+def test_what_is_no_encoding_is_one_sentence(encoding: str) -> None:
+    with pytest.raises(SettingError, match="not an encoding"):
+        Reading(encoding=encoding)
 
 
 def test_what_is_not_there_is_one_sentence(tmp_path: Path) -> None:

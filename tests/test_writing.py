@@ -261,7 +261,12 @@ def test_greedy_writing_is_the_networks_argmax(trained: Path) -> None:
 
 
 def test_suggestions_are_the_likeliest_pieces(trained: Path, trained_bytes: Path) -> None:
-    suggestions = load(trained).suggest("And th", 5)
+    model = load(trained)
+    suggestions = model.suggest("And th", 5)
+    ids = np.concatenate([model.data.opening, model.data.vocabulary.encode("And th")[0]])
+    logits = model.engine.run(ids[None], model.engine.initial_states(1))[0, -1]
+    likeliest = [model.characters[i] for i in np.argsort(-logits) if i < len(model.characters)]
+    assert [s.text[0] for s in suggestions] == likeliest[:5]
     assert len({s.text[0] for s in suggestions}) == 5
     assert all(0 < s.probability <= 1 for s in suggestions)
     for suggestion in load(trained_bytes).suggest("na", 4):

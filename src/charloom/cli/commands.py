@@ -162,6 +162,8 @@ def write(model: str, prompt: str, prompt_file: str | None, **options: Any) -> N
     _report_unseen(loaded, prompt)
     as_json, count = options.pop("as_json"), options.pop("count")
     if options.pop("interactive"):
+        if as_json or count > 1:
+            raise SettingError("Writing together is one text on the screen: no --json, --count.")
         from .interactive import write_together
 
         write_together(loaded, prompt)
@@ -184,12 +186,8 @@ def write(model: str, prompt: str, prompt_file: str | None, **options: Any) -> N
 
 
 def _show(text: str) -> None:
-    """Print text at once, whatever the terminal can show."""
-    try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    """Print text at once."""
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
@@ -202,9 +200,9 @@ def _show_many(pieces: Any, prompt: str, count: int) -> None:
 
 
 def _read_prompt(file: str) -> str:
-    from charloom.text import Reading, read_texts
+    from charloom.text import END, Reading, read_texts
 
-    return read_texts([file], Reading()).rstrip("\n")
+    return read_texts([file], Reading()).replace(END, "")
 
 
 def _report_unseen(model: LanguageModel, prompt: str) -> None:
@@ -258,6 +256,7 @@ def score(
 def info(model: str, as_json: bool) -> None:
     """Show a model's card: its text, scores, network and how it was trained."""
     from charloom.model import load_model
+    from charloom.text import ModelError
     from charloom.training.report import model_card
 
     data = load_model(model)
@@ -272,7 +271,11 @@ def info(model: str, as_json: bool) -> None:
         click.echo(json.dumps(everything))
         return
     path = Path(model)
-    click.echo(model_card(data, path.name if path.is_dir() else path.stem), nl=False)
+    try:
+        card = model_card(data, path.name if path.is_dir() else path.stem)
+    except (TypeError, ValueError, KeyError):
+        raise ModelError(f"{model} is damaged: its card cannot be read.") from None
+    _show(card)
 
 
 @cli.command()

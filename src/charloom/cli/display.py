@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -25,7 +26,8 @@ class PlainDisplay(Observer):
         self.last_sample = -SAMPLE_EVERY
 
     def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # whoever read the lines has left; training goes on
+            print(line, file=sys.stderr, flush=True)
 
     def note(self, message: str) -> None:
         self.say(message)

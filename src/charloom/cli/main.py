@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,9 @@ class _Group(click.Group):
         except BrokenPipeError:  # `charloom write MODEL | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(128 + signal.SIGPIPE)
+        except OSError as error:  # what no part of the program foresaw
+            click.echo(f"charloom: {error}", err=True)
+            ctx.exit(1)
         except MemoryError:
             click.echo(
                 "charloom: Out of memory; try a smaller --batch, --units or --count.", err=True
@@ -57,4 +61,7 @@ def main() -> None:
     """Run the command line."""
     from . import commands  # noqa: F401 (its commands join the group)
 
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # a terminal need not know every character
+            output.reconfigure(errors="replace")
     cli(prog_name="charloom")

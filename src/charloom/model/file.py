@@ -156,7 +156,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         StorageError: if it cannot be written; what was there before is untouched.
     """
     with writing_to(path):
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(
+            prefix=f".{path.name}-", suffix=".writing", dir=path.parent
+        )
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -179,7 +181,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def _json(metadata: dict[str, str], name: str, kind: type) -> Any:
     try:
         value = json.loads(metadata[name])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
         raise ModelError(f"The model is damaged: its metadata has no sound {name!r}.")

@@ -14,8 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from charloom.model import NetworkShape
+
 WARM_UP = 256  # characters that a first guess has read
-WINDOW = 128  # characters read at a time: bounds the memory for logits
+WINDOW = 128  # characters read at a time, at most
+LOGITS = 4_000_000  # held at a time, at most: 16 MB, also for a vocabulary of thousands
 TOLERANCE = 1e-3  # of a state, whose h lies in (-1, 1)
 MOST_PARTS = 64  # where reading more side by side stops being faster
 SHORTEST_PART = 1024
@@ -33,6 +36,8 @@ class Readable(Protocol):
 class Forward(Protocol):
     """The network, as writing's NumPy engine and training's Keras network both offer it."""
 
+    @property
+    def shape(self) -> NetworkShape: ...
     def initial_states(self, batch: int, /) -> Any: ...
     def run(self, ids_BxT: np.ndarray, states: Any, /) -> np.ndarray: ...
 
@@ -110,8 +115,9 @@ def _read(
     forward: Forward, text: _Text, starts: np.ndarray, length: int, states: States, nats: np.ndarray
 ) -> None:
     """Read parts from start to end, putting each character's surprise into `nats`."""
-    for offset in range(0, length, WINDOW):
-        width = min(WINDOW, length - offset)
+    window = max(1, min(WINDOW, LOGITS // (len(starts) * forward.shape.vocabulary)))
+    for offset in range(0, length, window):
+        width = min(window, length - offset)
         places = (starts + offset).tolist()
         inputs_BxT = np.stack([text.inputs(at, at + width) for at in places])
         logits_BxTxV = forward.run(inputs_BxT, states)

@@ -12,7 +12,7 @@ import numpy as np
 from charloom.model import ModelData
 from charloom.text import END, UNICODE_CHARACTERS, TextError, Vocabulary
 
-from .evaluate import Forward, Readable, nats_by_character
+from .evaluate import Forward, nats_by_character
 
 LN2 = math.log(2)
 PASSAGE = 60  # characters in a "most surprising passage"
@@ -83,8 +83,9 @@ class Reading:
     def __init__(self, forward: Forward, model: ModelData, text: str) -> None:
         if not text.strip(END):
             raise TextError("There is no text to score; give a file with something in it.")
-        self.text = text
-        self.ids, self.unseen = encode(model.vocabulary, text)
+        # A model of one text knows no ends, so several texts are read as one.
+        self.text = text if model.vocabulary.end is not None else text.replace(END, "")
+        self.ids, self.unseen = encode(model.vocabulary, self.text)
         self.vocabulary = model.vocabulary
         nats = nats_by_character(forward, self.ids, opening_or_default(model))
         self.nats = nats + spread_nats(model.vocabulary, self.ids)
@@ -140,14 +141,3 @@ def spread_nats(vocabulary: Vocabulary, ids: np.ndarray) -> np.ndarray:
 def opening_or_default(model: ModelData) -> np.ndarray:
     """What a text silently follows; the network needs one id at least to start from."""
     return np.array(model.opening or (0,), np.int64)
-
-
-def corpus_score(
-    forward: Forward, model: ModelData, ids: Readable, characters: int, size: int
-) -> Score:
-    """The score of ids that are already encoded: training's validation part."""
-    nats = nats_by_character(forward, ids, opening_or_default(model))
-    encoded = ids[0 : len(ids)]
-    nats = nats + spread_nats(model.vocabulary, encoded)
-    unknown = int((encoded == model.vocabulary.unknown).sum())
-    return Score(float(nats.sum()), characters, size, Counter({"": unknown} if unknown else {}))

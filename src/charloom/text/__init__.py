@@ -1,6 +1,6 @@
 """Files to ids: reading, decoding, the vocabulary and the prepared corpus."""
 
-from .corpus import Corpus, Ids, TextFacts, cache_folder, prepare, read_texts, writing_to
+from .corpus import Corpus, Ids, TextFacts, cache_folder, prepare, read_texts, reopen, writing_to
 from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
 from .samples import SAMPLES, sample
 from .sources import END, Reading
@@ -26,6 +26,7 @@ __all__ = [
     "cache_folder",
     "prepare",
     "read_texts",
+    "reopen",
     "sample",
     "writing_to",
 ]

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from .sources import END, Reading, Source, find_sources, pieces, survey
 from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind, Vocabulary
 
 FORMAT = 1  # of the cache; another number is another key
+NUMBERS = "numbers"  # the file's name in a corpus's folder
 BATCH = 1 << 20  # symbols numbered at a time
 MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
 
@@ -54,6 +56,7 @@ class Corpus:
     kind: Kind
     facts: TextFacts
     cached: bool
+    folder: Path
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -61,9 +64,11 @@ class Corpus:
     def counts(self, stop: int) -> dict[int, int]:
         """How often each symbol occurs before position `stop`."""
         total = np.zeros(len(self.symbols), np.int64)
-        for start in range(0, stop, BATCH):
-            part = self.numbers[start : min(stop, start + BATCH)]
-            total += np.bincount(part, minlength=len(total))
+        # Read, not mapped: mapped pages would count as this program's memory, all of them.
+        with open(self.folder / NUMBERS, "rb") as file:
+            for start in range(0, stop, BATCH):
+                part = np.fromfile(file, self.numbers.dtype, min(BATCH, stop - start))
+                total += np.bincount(part, minlength=len(total))
         return {s: int(n) for s, n in zip(self.symbols, total, strict=True)}
 
     def part(self, start: int, stop: int, vocabulary: Vocabulary) -> Ids:
@@ -120,6 +125,7 @@ def prepare(
     """
     reading = reading or Reading()
     sources = find_sources(texts, reading)
+    stamps = [source.stamp for source in sources]
     surveys = [survey(source, reading) for source in sources]
     options = json.dumps([FORMAT, kind, asdict(reading)])
     key = hashlib.sha256(options.encode())
@@ -137,12 +143,33 @@ def prepare(
         },
     }
     folder = cache_folder() / "corpora" / key.hexdigest()[:32]
+    try:
+        return _open(folder, kind, facts, cached=True)
+    except (OSError, ValueError, KeyError):  # not there, or damaged
+        shutil.rmtree(folder, ignore_errors=True)
+    encodings = [seen.encoding for seen in surveys]
     with writing_to(folder):
-        cached = (folder / "corpus.json").exists()
-        if not cached:
-            encodings = [seen.encoding for seen in surveys]
-            _build(folder, _all_pieces(sources, encodings, reading), kind)
-    return _open(folder, kind, facts, cached)
+        _build(folder, _all_pieces(sources, encodings, reading), kind)
+    for source, stamp in zip(sources, stamps, strict=True):
+        if source.stamp != stamp:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise TextError(f"{source.name} changed while it was read; try again.")
+    return _open(folder, kind, facts, cached=False)
+
+
+def reopen(folder: Path, kind: Kind, facts: dict[str, Any]) -> Corpus:
+    """A corpus prepared earlier, where the text itself cannot be read again (a pipe).
+
+    Raises:
+        TextError: if it is no longer in the cache.
+    """
+    known = {name: facts[name] for name in ("name", "sha256", "bytes", "encoding", "detected")}
+    try:
+        return _open(folder, kind, known, cached=True)
+    except (OSError, ValueError, KeyError):
+        raise TextError(
+            "The text came through a pipe and is no longer in the cache; train a new model."
+        ) from None
 
 
 def _all_pieces(
@@ -155,9 +182,10 @@ def _all_pieces(
 def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
     """Write a corpus beside its final place, then move it there in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix="preparing-", dir=folder.parent))
     try:
-        with contextlib.closing(_Numbering(temporary / "numbers", kind)) as numbering:
+        with contextlib.closing(_Numbering(temporary / NUMBERS, kind)) as numbering:
             for batch in _batches(texts):
                 numbering.add(batch)
             numbering.finish()
@@ -169,6 +197,14 @@ def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
                     raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what runs that were killed while they prepared left, a day ago or more."""
+    for path in cache.glob("preparing-*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - 86_400:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _batches(texts: Iterator[str]) -> Iterator[str]:
@@ -274,8 +310,8 @@ def _open(folder: Path, kind: Kind, known: dict[str, Any], cached: bool) -> Corp
     )
     if not data["length"]:
         raise TextError(f"{facts.name} holds no text; give a file with something in it.")
-    numbers = np.memmap(folder / "numbers", data["dtype"], "r", shape=(data["length"],))
-    return Corpus(numbers, tuple(data["symbols"]), kind, facts, cached)
+    numbers = np.memmap(folder / NUMBERS, data["dtype"], "r", shape=(data["length"],))
+    return Corpus(numbers, tuple(data["symbols"]), kind, facts, cached, folder)
 
 
 @contextlib.contextmanager
@@ -296,8 +332,7 @@ def writing_to(place: Path) -> Iterator[None]:
 
 
 def read_texts(texts: Iterable[str | Path], reading: Reading) -> str:
-    """Texts as one string, read as `prepare` reads them, with END between several."""
+    """Texts as one string, read as `prepare` reads them, with END after each."""
     sources = find_sources(texts, reading)
     encodings = [survey(source, reading).encoding for source in sources]
-    whole = "".join(_all_pieces(sources, encodings, reading))
-    return whole.removesuffix(END) if whole.count(END) == 1 else whole
+    return "".join(_all_pieces(sources, encodings, reading))

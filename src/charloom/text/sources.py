@@ -25,11 +25,13 @@ from typing import BinaryIO, cast
 from .errors import SettingError, TextError
 
 # The end of one text and the start of the next, as it travels inside pieces of
-# text: a lone surrogate, which no decoder ever gives, so no text can contain it.
+# text: a lone surrogate. It is no character; where a decoder gives one it is replaced.
 END = "\udfff"
 
 TEXT_SUFFIXES = (".txt", ".md")
 ROW_SUFFIXES = (".jsonl", ".csv")
+# What a folder that holds a model holds, whole or half trained.
+MODEL_SIGNS = ("model.safetensors", "training/checkpoint.safetensors")
 PIECE = 1 << 20  # bytes or characters read at a time
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -54,9 +56,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
-            try:
-                codecs.lookup(self.encoding)
-            except LookupError:
+            try:  # some codecs are not of text, and some cannot pass over errors
+                "a".encode(self.encoding).decode(self.encoding, "replace")
+            except (LookupError, ValueError, TypeError):
                 raise SettingError(
                     f"{self.encoding!r} is not an encoding Python knows; "
                     "try one such as utf-8, latin-1 or cp1252."
@@ -73,6 +75,12 @@ class Source:
 
     path: Path
     name: str
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Changes when the file does."""
+        found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
 
     @property
     def suffix(self) -> str:
@@ -115,7 +123,10 @@ def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
         name = str(text)
         path = Path(name)
         if name == "-":
-            paths = [_spool_standard_input()]
+            paths = [_spool(sys.stdin.buffer)]
+        elif path.is_fifo():  # as in `charloom train <(zcat x.gz)`
+            with path.open("rb") as pipe:
+                paths = [_spool(pipe)]
         elif path.is_dir():
             paths = _files_in(path, reading)
         elif path.exists():
@@ -176,7 +187,14 @@ def pieces(source: Source, encoding: str, reading: Reading) -> Iterator[str]:
         else:
             texts = _whole(file)
         for text in texts:
+            if not encoding.startswith("utf-8"):  # UTF-7 can spell END
+                text = _without_surrogates(text)
             yield text.lower() if reading.lowercase else text
+
+
+def _without_surrogates(text: str) -> str:
+    end = END if text.endswith(END) else ""
+    return _LONE_SURROGATES.sub("\ufffd", text.removesuffix(end)) + end
 
 
 def _whole(file: io.TextIOWrapper) -> Iterator[str]:
@@ -232,17 +250,24 @@ def _files_in(folder: Path, reading: Reading) -> list[Path]:
     suffixes = TEXT_SUFFIXES + (ROW_SUFFIXES if reading.field is not None else ())
     endings = suffixes + tuple(suffix + ".gz" for suffix in suffixes)
     files = [
-        path for path in folder.rglob("*") if path.is_file() and path.name.lower().endswith(endings)
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name.lower().endswith(endings) and not _in_model(path)
     ]
     if not files:
         raise TextError(f"The folder {folder} holds no {', '.join(endings)} file.")
     return sorted(files)
 
 
-def _spool_standard_input() -> Path:
-    """Standard input cannot be read twice, so it is kept in a file while the program runs."""
+def _in_model(path: Path) -> bool:
+    """Whether a file is the card of a model, which is no text to learn from."""
+    return any((path.parent / sign).exists() for sign in MODEL_SIGNS)
+
+
+def _spool(pipe: BinaryIO) -> Path:
+    """A pipe cannot be read twice, so its text is kept in a file while the program runs."""
     with tempfile.NamedTemporaryFile(prefix="charloom-", suffix=".txt", delete=False) as file:
-        while piece := sys.stdin.buffer.read(PIECE):
+        while piece := pipe.read(PIECE):
             file.write(piece)
     path = Path(file.name)
     _at_exit(lambda: path.unlink(missing_ok=True))
@@ -270,13 +295,20 @@ def _encoding(
             f"{source.name} does not look like text (it holds zero bytes); "
             "if it is, name its encoding with --encoding."
         )
-    if valid_utf8 and b"\0" not in head:
+    if b"\0" not in head and (valid_utf8 or _mostly_utf8(doubtful)):
         return "utf-8", False
     import charset_normalizer
 
     best = charset_normalizer.from_bytes(head if b"\0" in head else doubtful).best()
     # Where the detector finds nothing, Windows' Western encoding is the likeliest.
     return (best.encoding if best is not None else "cp1252"), True
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """UTF-8 with a few broken bytes, which no detector would call UTF-8."""
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    return broken * 10 <= sum(c > "\x7f" for c in text)
 
 
 def _looks_like_utf16(head: bytes) -> bool:

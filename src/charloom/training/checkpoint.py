@@ -43,17 +43,26 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     save_tensors(path, checkpoint.tensors, metadata)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+def check_checkpoint(path: Path) -> None:
+    """Make sure that there is a checkpoint.
 
     Raises:
-        ModelError: if there is none, or it is damaged or of another version.
+        ModelError: if there is none.
     """
     if not path.exists():
         raise ModelError(
             f"There is no training to go on with at {path.parent.parent}; "
             "start one with: charloom train TEXT"
         )
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelError: if there is none, or it is damaged or of another version.
+    """
+    check_checkpoint(path)
     with opened(path) as tensors:
         metadata = tensors.metadata() or {}
         if (metadata.get("format"), metadata.get("format_version")) != (FORMAT, FORMAT_VERSION):

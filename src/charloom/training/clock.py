@@ -18,7 +18,7 @@ COUNTED_SHARE = 0.15  # of what is trained on: the characters that all of those 
 CHECK_SHARE = 0.03  # of the time: what all checks together may take
 CHECK_CHARACTERS = 16_384  # a check looks at no more, from the validation part's start
 FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
-FINAL_CHARACTERS = 1_000_000  # without a clock, the last score looks at no more
+FINAL_CHARACTERS = 4_000_000  # the last score looks at no more: its arrays are 32 MB each
 PATIENCE = 6  # checks without a better one before training winds down
 WIND_DOWN = 0.25  # of the steps so far: how long winding down takes
 
@@ -102,7 +102,7 @@ class Clock:
         self.rate = characters / max(1e-6, seconds)
 
     def check_characters(self) -> int:
-        """How many characters a check looks at."""
+        """How many characters a check looks at, as fast as scoring goes now."""
         if self.budget is not None:
             most = self.rate * self.budget * CHECK_SHARE / 4
         else:
@@ -114,7 +114,7 @@ class Clock:
         """How many characters the last, exact score looks at."""
         most = FINAL_CHARACTERS
         if self.budget is not None:
-            most = int(self.rate * self.budget * FINAL_SHARE)
+            most = min(most, int(self.rate * self.budget * FINAL_SHARE))
         return min(self.validation, max(256, most))
 
     def stopped_improving(self, progress: Progress) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from charloom.text import ModelError, writing_to
 
 from .checkpoint import FILE_NAME as CHECKPOINT
 
-OWN_FILES = (FILE_NAME, "README.md", "history.csv", "curve.png")
+LOCK = "lock"
+TEMPORARY = ".*.writing"  # what `write_atomically` calls a file until it is whole
 
 
 class ModelFolder:
@@ -41,16 +41,20 @@ class ModelFolder:
             return
         if not self.path.is_dir():
             raise ModelError(f"{self.path} is a file; choose another name with -o.")
-        is_model = self.model.exists() or self.checkpoint.exists()
-        if is_model and not overwrite:
+        if self.model.exists() or self.checkpoint.exists():
+            if overwrite:
+                return
             raise ModelError(
                 f"{self.path} holds a model already; choose another name with -o, "
                 f"go on training it with --resume {self.path}, or replace it with --overwrite."
             )
-        others = [p.name for p in self.path.iterdir() if p.name not in (*OWN_FILES, "training")]
-        if others and not is_model:
+        # A README.md or training/ here would be somebody's own: nothing is taken for ours
+        # but the lock of a run that ended before it had anything to keep.
+        lock = self.training / LOCK
+        others = [p for p in sorted(self.path.rglob("*")) if p not in (self.training, lock)]
+        if others:
             raise ModelError(
-                f"{self.path} is a folder with other things in it ({others[0]}); "
+                f"{self.path} is a folder with other things in it ({others[0].name}); "
                 "choose another name with -o."
             )
 
@@ -66,7 +70,7 @@ class ModelFolder:
 
         with writing_to(self.path):
             self.training.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.training / "lock")
+            lock = filelock.FileLock(self.training / LOCK)
             try:
                 lock.acquire(blocking=False)
             except filelock.Timeout:
@@ -75,23 +79,25 @@ class ModelFolder:
                     "another name with -o."
                 ) from None
         try:
+            self._sweep()
             yield
         finally:
             lock.release()
+            if not (self.model.exists() or self.checkpoint.exists()):
+                self._remove_if_empty()
 
-    def clear(self) -> None:
-        """Remove an earlier model, which the user asked to overwrite."""
-        with writing_to(self.path):
-            for name in OWN_FILES:
-                (self.path / name).unlink(missing_ok=True)
-            self.checkpoint.unlink(missing_ok=True)
+    def _sweep(self) -> None:
+        """Remove what a killed run left half written: nobody else writes here now."""
+        for folder in (self.path, self.training):
+            for path in folder.glob(TEMPORARY):
+                path.unlink(missing_ok=True)
 
-    def remove_if_empty(self) -> None:
-        """Leave nothing behind where a run ended before anything was saved."""
-        if self.path.is_dir() and not (self.model.exists() or self.checkpoint.exists()):
-            kept = [p for p in self.path.iterdir() if p.name != "training"]
-            if not kept:
-                shutil.rmtree(self.path, ignore_errors=True)
+    def _remove_if_empty(self) -> None:
+        """Leave nothing behind where a run ended before it had anything to keep."""
+        with contextlib.suppress(OSError):  # rmdir refuses a folder with anything in it
+            (self.training / LOCK).unlink(missing_ok=True)
+            self.training.rmdir()
+            self.path.rmdir()
 
     def write_text(self, path: Path, text: str) -> None:
         """Write one of the folder's files in one step."""

@@ -32,6 +32,7 @@ class Progress:
     fraction: float = 0.0  # of the schedule
     seconds_left: float | None = None
     characters_per_second: float = 0.0
+    check_characters: int = 0  # what every check looks at, so that all compare
     winding_down_from: int | None = None  # the step at which validation had stopped improving
     winding_down_rate: float = 0.0  # the learning rate there
     history: list[Check] = field(default_factory=list)

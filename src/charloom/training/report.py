@@ -117,6 +117,8 @@ def model_card(data: ModelData, name: str) -> str:
 
 def _score_lines(scores: dict[str, Any]) -> list[str]:
     bits = scores.get("validation_bits_per_character")
+    if scores.get("stopped_early"):
+        return ["- none yet: training was stopped before its end, and can be resumed"]
     if bits is None:
         return ["- no validation score: the whole text was trained on"]
     lines = [

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from charloom.model.backend import import_keras
-from charloom.text import SettingError
+from charloom.text import SettingError, writing_to
 
 from .progress import Check, Observer, Progress
 
@@ -34,6 +34,8 @@ class TensorBoardObserver(Observer):
                 "--tensorboard needs the package tensorboard; install it with: "
                 "pip install 'charloom[tensorboard]'"
             )
+        with writing_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.callback: Any = None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from charloom.language_model import LanguageModel
 from charloom.model import ModelData, NetworkShape, save_model
-from charloom.scoring import Score, ngram_nats, xz_bits
+from charloom.scoring import Score, ngram_nats, spread_nats, xz_bits
 from charloom.text import (
     CharloomError,
     Corpus,
@@ -25,9 +25,10 @@ from charloom.text import (
     Vocabulary,
     build_vocabulary,
     prepare,
+    reopen,
 )
 
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, check_checkpoint, load_checkpoint, save_checkpoint
 from .folder import ModelFolder
 from .plan import SMALLEST_SPLIT, Plan, fit_to_text
 from .progress import Observer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 LN2 = math.log(2)
+PIPE = "-"
 # Without a validation part nothing tells when to stop; by then a small text is known.
 EPOCHS_WITHOUT_VALIDATION = 60
 
@@ -97,12 +99,9 @@ def train(
         try:
             # Asked again, now that nobody else can write: a run may just have ended here.
             folder.check_new(overwrite)
-            run = _Run(folder, corpus, paths, chosen, observer)
-            folder.clear()
-            return run.train()
+            return _Run(folder, corpus, paths, chosen, observer).train()
         finally:
             observer.close()
-            folder.remove_if_empty()
 
 
 def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageModel:
@@ -114,26 +113,37 @@ def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageMo
     """
     folder = ModelFolder(Path(model))
     observer = observer or Observer()
-    checkpoint = load_checkpoint(folder.checkpoint)
-    saved = checkpoint.settings
-    if saved["finished"]:
-        raise SettingError(
-            f"The training of {folder.path} is complete; start another with: charloom train TEXT"
-        )
-    chosen = Settings.from_dict(saved["settings"])
-    corpus = prepare(saved["texts"], chosen.reading, chosen.vocabulary)
-    if corpus.facts.sha256 != saved["sha256"]:
-        raise TextError(
-            f"{corpus.facts.name} has changed since the training began; "
-            "put the old text back, or train a new model."
-        )
+    check_checkpoint(folder.checkpoint)
     with folder.locked():
         try:
+            checkpoint = load_checkpoint(folder.checkpoint)
+            saved = checkpoint.settings
+            if saved["finished"]:
+                raise SettingError(
+                    f"The training of {folder.path} is complete; "
+                    "start another with: charloom train TEXT"
+                )
+            chosen = Settings.from_dict(saved["settings"])
+            corpus = _corpus_again(saved, chosen)
             run = _Run(folder, corpus, saved["texts"], chosen, observer)
             run.trainer.restore(checkpoint.progress, checkpoint.tensors)
             return run.train()
         finally:
             observer.close()
+
+
+def _corpus_again(saved: dict[str, Any], chosen: Settings) -> Corpus:
+    """The corpus that a run was started on."""
+    facts = saved["facts"]
+    if PIPE in saved["texts"]:
+        return reopen(Path(saved["corpus"]), chosen.vocabulary, facts)
+    corpus = prepare(saved["texts"], chosen.reading, chosen.vocabulary)
+    if corpus.facts.sha256 != facts["sha256"]:
+        raise TextError(
+            f"{corpus.facts.name} has changed since the training began; "
+            "put the old text back, or train a new model."
+        )
+    return corpus
 
 
 class _Run:
@@ -148,12 +158,12 @@ class _Run:
         observer: Observer,
     ) -> None:
         self.folder, self.corpus, self.settings, self.observer = folder, corpus, settings, observer
-        self.texts = [str(t) if str(t) == "-" else str(Path(t).absolute()) for t in texts]
+        self.texts = [PIPE if _is_pipe(t) else str(Path(t).absolute()) for t in texts]
         self.facts = corpus.facts
         self.split = len(corpus)
         if self.facts.characters >= SMALLEST_SPLIT:
             self.split = int(len(corpus) * (1 - settings.validation))
-        counts = corpus.counts(self.split)
+        self.counts = counts = corpus.counts(self.split)
         if sum(count > 0 for count in counts.values()) < 2:
             raise TextError(
                 f"{self.facts.name} holds fewer than two different characters; "
@@ -162,11 +172,10 @@ class _Run:
         self.folding = build_vocabulary(counts, settings.vocabulary, self.facts.texts > 1)
         self.vocabulary = self.folding.vocabulary
         self.training = corpus.part(0, self.split, self.vocabulary)
-        self.validation = (
-            corpus.part(self.split, len(corpus), self.vocabulary)
-            if self.split < len(corpus)
-            else None
-        )
+        held_out = corpus.part(self.split, len(corpus), self.vocabulary)
+        # So small a part may hold nothing but the end of a text: then nothing is scored.
+        scored = self.vocabulary.count_characters(held_out[0:256])
+        self.validation = held_out if scored else None
         self.plan = self._plan()
         self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)
         self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
@@ -187,12 +196,13 @@ class _Run:
             score = self.trainer.final_score()
             self.trainer.clock.tick(self.trainer.progress)
             # Saved before the yardsticks are computed: they take a few seconds more.
-            model = self._write(self._scores(score))
-            scores = {**self._scores(score), **self._yardsticks(score)}
             self.finished = True
-            model = self._write(scores)
+            model = self._write(self._scores(score))
             self._checkpoint()
-        self.observer.finish(scores)
+            if score is not None and not caught:
+                self.observer.note("Computing the yardsticks: xz and an order-5 n-gram.")
+                model = self._write({**self._scores(score), **self._yardsticks(score)})
+        self.observer.finish(model.scores)
         return model
 
     def _plan(self) -> Plan:
@@ -225,8 +235,9 @@ class _Run:
         if vocabulary.end is not None:
             return (vocabulary.end,)
         newline = vocabulary.ids.get(ord("\n"))
-        if newline is None:
-            return (int(self.training[0:1][0]),)
+        last = int(self.training[self.split - 1 : self.split][0])
+        if newline is None or not self.counts.get(ord("\n")):
+            return (last,)  # training reads the text as a ring: its start follows its end
         return (newline, newline)
 
     def _say_what_is_learned(self) -> None:
@@ -273,7 +284,7 @@ class _Run:
             self.vocabulary,
             trainer.best_weights,
             trainer.task.opening,
-            text={**asdict(self.facts), "name": Path(self.facts.name).name},
+            text=self._facts_without_paths(),
             scores=scores,
             training={
                 **self.plan.to_dict(),
@@ -294,8 +305,13 @@ class _Run:
             * self.trainer.ids_per_character
             / max(1, len(self.training)),
             "parameters": self.shape.parameters,
-            "model": str(self.folder.path),
+            "stopped_early": not self.finished,
         }
+
+    def _facts_without_paths(self) -> dict[str, Any]:
+        """Where the texts lie is nobody's business who is given the model."""
+        detected = {Path(name).name: code for name, code in self.facts.detected.items()}
+        return {**asdict(self.facts), "name": Path(self.facts.name).name, "detected": detected}
 
     def _yardsticks(self, score: Score | None) -> dict[str, float]:
         """What xz and an n-gram make of the characters that were scored."""
@@ -304,6 +320,7 @@ class _Run:
         scored = self.trainer.clock.final_characters()
         ids = Ids(self.validation.numbers[:scored], self.validation.table)
         nats = ngram_nats(self.training, ids, self.vocabulary.size) * len(ids)
+        nats += float(spread_nats(self.vocabulary, ids[0:scored]).sum())
         xz = xz_bits(_as_bytes(self.training, self.vocabulary), _as_bytes(ids, self.vocabulary))
         return {
             "ngram_bits_per_character": nats / LN2 / score.characters,
@@ -317,13 +334,15 @@ class _Run:
         folder.write_text(folder.card, model_card(data, folder.path.name))
         folder.write_text(folder.history, history_csv(history))
         save_curve(folder.curve, history, scores)
-        return LanguageModel(data)
+        # Where the model lies is for whoever trained it, not part of the file.
+        return LanguageModel(replace(data, scores={**scores, "model": str(folder.path)}))
 
     def _checkpoint(self) -> None:
         settings = {
             "settings": asdict(self.settings),
             "texts": self.texts,
-            "sha256": self.facts.sha256,
+            "facts": asdict(self.facts),
+            "corpus": str(self.corpus.folder),
             "finished": self.finished,
         }
         # A finished run is never gone on with, so its tensors need not stay.
@@ -336,6 +355,10 @@ def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
     """The last 8 MB or so of a part, as xz is given it."""
     part = ids[max(0, len(ids) - 8_000_000) : len(ids)]
     return vocabulary.decode(part).encode("utf-8", "replace")
+
+
+def _is_pipe(text: str | Path) -> bool:
+    return str(text) == PIPE or Path(text).is_fifo()
 
 
 def _named_after(texts: list[str | Path]) -> Path:

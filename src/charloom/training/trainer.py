@@ -26,6 +26,7 @@ from .streams import Streams
 LN2 = math.log(2)
 CLIP = 1.0  # the gradients' norm; on tiny Shakespeare it binds in the first few steps only
 SAMPLE_LENGTH = 64
+WARM_UP = 8192  # characters scored before the clock starts, to know how fast that goes
 SAVE_EVERY = 30.0  # seconds between checkpoints
 
 
@@ -76,7 +77,7 @@ class Trainer:
         self.best: dict[str, np.ndarray] | None = None
         sample = task.train[0:100_000]
         characters = max(1, task.vocabulary.count_characters(sample))
-        self.ids_per_character = len(sample) / characters  # over 1 for bytes only
+        self.ids_per_character = len(sample) / characters  # over 1 for bytes, and with ends
         _start_from_frequencies(self.network, task.train)
 
     def run(self) -> bool:
@@ -196,7 +197,11 @@ class Trainer:
         with torch.no_grad():
             self.network(x, self.states)
         if self.task.validation is not None:
-            self._score(self.task.validation[0:2048])
+            self._score(self.task.validation[0:WARM_UP])
+        # Fixed here: a check of more or fewer characters would not compare with the others.
+        self.progress.check_characters = (
+            self.progress.check_characters or self.clock.check_characters()
+        )
 
     def _check(self) -> None:
         """Score some of the validation part, keep the best weights, and decide what follows."""
@@ -204,7 +209,7 @@ class Trainer:
         engine = self._engine(self.network.get_arrays())
         bits = None
         if validation is not None:
-            bits = self._score(validation[0 : clock.check_characters()], engine)
+            bits = self._score(validation[0 : progress.check_characters], engine)
             if progress.best_bits is None or bits < progress.best_bits:
                 progress.best_bits, self.best = bits, self.network.get_arrays()
         check = Check(

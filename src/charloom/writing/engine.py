@@ -1,9 +1,9 @@
 """The network in NumPy alone: ids in, logits out, state carried. It speaks only ids.
 
-Three foldings make it fast. The embedding times the first layer's kernel plus
+Three things make it fast. The embedding times the first layer's kernel plus
 its bias is one table with a row per character. The gates i, f and o need
 sigmoid(x) = (1 + tanh(x / 2)) / 2, so their columns are halved once and one tanh
-serves all four gates. And nothing is allocated per step for a batch of one size.
+serves all four gates. The states are updated in place.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class Engine:
         h_BxTxH = np.empty((batch, length, self.shape.units), np.float32)
         for t in range(length):
             h_BxTxH[:, t] = self._read(ids_BxT[:, t], states)
-        logits = h_BxTxH.reshape(batch * length, -1) @ self.dense_HxV + self.dense_V
+        logits = h_BxTxH.reshape(batch * length, -1) @ self.dense_HxV
+        logits += self.dense_V
         return logits.reshape(batch, length, -1)
 
     def feed(self, ids_T: np.ndarray, states: State) -> None:

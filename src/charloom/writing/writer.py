@@ -80,7 +80,8 @@ def stream(
     writable_V = _writable(model)
     while texts := [text for text in texts if not text.done]:
         allowed_BxV = _allowed(texts, writable_V)
-        recent = np.stack([text.recent for text in texts])
+        penalised = request.sampling.repetition_penalty > 1
+        recent = np.stack([text.recent for text in texts]) if penalised else None
         p_BxV = probabilities(logits_BxV, request.sampling, allowed_BxV, recent)
         ids_B = draw(p_BxV, np.array([text.random() for text in texts]))
         for text, chosen in zip(texts, ids_B, strict=True):
