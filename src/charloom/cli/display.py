@@ -10,6 +10,7 @@ from typing import Any
 from charloom.training import Check, Observer, Progress
 
 PLAIN_EVERY = 10.0  # seconds between lines where nothing can be redrawn
+CHECK_EVERY = 4.0  # seconds between lines for checks: small texts have many
 SAMPLE_EVERY = 8.0  # seconds between lines that the model writes
 
 
@@ -23,7 +24,7 @@ class PlainDisplay(Observer):
 
     def __init__(self) -> None:
         self.last = time.monotonic()
-        self.last_sample = -SAMPLE_EVERY
+        self.last_check = self.last_sample = -SAMPLE_EVERY
 
     def say(self, line: str) -> None:
         with contextlib.suppress(OSError):  # whoever read the lines has left; training goes on
@@ -39,6 +40,9 @@ class PlainDisplay(Observer):
 
     def check(self, check: Check, sample: str) -> None:
         self.last = time.monotonic()
+        if check.seconds - self.last_check < CHECK_EVERY:
+            return
+        self.last_check = check.seconds
         self.say(check_line(check))
         if check.seconds - self.last_sample >= SAMPLE_EVERY:
             self.last_sample = check.seconds

@@ -12,14 +12,14 @@ import time
 from .plan import warm_up_and_decay
 from .progress import Progress
 
-CHECKS = 40  # validation checks in a run against the clock, where they cost little
+CHECKS = 150  # validation checks in a run against the clock, where they cost little
 COUNTED_CHECKS = 20  # and in one that counts steps
 COUNTED_SHARE = 0.15  # of what is trained on: the characters that all of those look at
 CHECK_SHARE = 0.03  # of the time: what all checks together may take
 CHECK_CHARACTERS = 16_384  # a check looks at no more, from the validation part's start
 FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
 FINAL_CHARACTERS = 4_000_000  # the last score looks at no more: its arrays are 32 MB each
-PATIENCE = 6  # checks without a better one before training winds down
+PATIENCE = 10  # checks without a better one before training winds down
 WIND_DOWN = 0.25  # of the steps so far: how long winding down takes
 
 
