@@ -16,10 +16,13 @@ CHECKS = 150  # validation checks in a run against the clock, where they cost li
 COUNTED_CHECKS = 20  # and in one that counts steps
 COUNTED_SHARE = 0.15  # of what is trained on: the characters that all of those look at
 CHECK_SHARE = 0.03  # of the time: what all checks together may take
-CHECK_CHARACTERS = 16_384  # a check looks at no more, from the validation part's start
+CHECK_CHARACTERS = 8_192  # a check looks at no more, from the validation part's start
 FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
 FINAL_CHARACTERS = 4_000_000  # the last score looks at no more: its arrays are 32 MB each
-PATIENCE = 10  # checks without a better one before training winds down
+# Training winds down after so many checks without a better one: where checks cost
+# little, many; where they are far apart, few that make up this share of the time.
+PATIENCE = 12
+FEWEST, PATIENCE_SHARE = 3, 0.12
 WIND_DOWN = 0.25  # of the steps so far: how long winding down takes
 
 
@@ -121,6 +124,10 @@ class Clock:
         """Whether the last checks brought nothing, while there is still time to be saved."""
         if self.budget is None or progress.winding_down_from is not None:
             return False
-        scores = [check.validation_bits for check in progress.history]
-        known = [bits for bits in scores if bits is not None]
-        return len(known) > PATIENCE and min(known[:-PATIENCE]) <= min(known[-PATIENCE:])
+        known = [c for c in progress.history if c.validation_bits is not None]
+        if not known:
+            return False
+        best = min(range(len(known)), key=lambda n: known[n].validation_bits or 0.0)
+        since = len(known) - 1 - best
+        waited = progress.seconds - known[best].seconds >= PATIENCE_SHARE * self.budget
+        return since >= PATIENCE or (since >= FEWEST and waited)
