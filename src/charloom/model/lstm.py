@@ -37,6 +37,14 @@ class FastLSTM(keras.layers.LSTM):
         super().__init__(units, **kwargs)
         self.compute = compute
 
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        super().build(sequences_shape, initial_state_shape)
+        if keras.backend.backend() == "torch":
+            # PyTorch wants the kernels transposed. Laid out so in memory, under the shape
+            # that Keras knows, they are a view for both; a copy a step took 3 % of it.
+            for variable in (self.cell.kernel, self.cell.recurrent_kernel):
+                variable.value.data = variable.value.data.t().contiguous().t()
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "compute": self.compute}
 

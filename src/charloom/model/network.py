@@ -116,7 +116,7 @@ class Network(keras.Model):
     def get_arrays(self) -> dict[str, np.ndarray]:
         """A copy of the weights as NumPy arrays."""
         return {
-            name: np.array(keras.ops.convert_to_numpy(variable), np.float32)
+            name: np.array(keras.ops.convert_to_numpy(variable), np.float32, order="C")
             for name, variable in self.tensors().items()
         }
 

@@ -38,6 +38,7 @@ class TensorBoardObserver(Observer):
             folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.callback: Any = None
+        self.network: Any = None
 
     def start(self, network: Any, progress: Progress) -> None:
         import_keras()
@@ -49,11 +50,15 @@ class TensorBoardObserver(Observer):
                 return _Summary
 
         self.callback = Callback(str(self.folder), write_graph=False)
+        # The callback asks the model's optimizer for the learning rate, which is told here.
+        network.compile(optimizer=keras.optimizers.Adam())
+        self.network = network
         self.callback.set_model(network)
         self.callback.on_train_begin()
 
     def check(self, check: Check, sample: str) -> None:
-        logs = {"bits_per_character": check.training_bits, "learning_rate": check.learning_rate}
+        self.network.optimizer.learning_rate = check.learning_rate
+        logs = {"bits_per_character": check.training_bits}
         if check.validation_bits is not None:
             logs["val_bits_per_character"] = check.validation_bits
         self.callback.on_epoch_end(check.step, logs)
