@@ -12,7 +12,7 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml
 	@echo "Installing into $(VENV); the first time takes a minute or two."
-	$(PYTHON) -c 'import sys; sys.exit("Charloom needs Python 3.11 or newer; name one: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("Charloom needs Python 3.11 or newer; name one: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install -qq --editable . --group dev
