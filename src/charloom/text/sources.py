@@ -6,6 +6,7 @@ corpus larger than memory costs no more than a small one.
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import csv
 import glob
@@ -17,7 +18,7 @@ import re
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -270,14 +271,8 @@ def _spool(pipe: BinaryIO) -> Path:
         while piece := pipe.read(PIECE):
             file.write(piece)
     path = Path(file.name)
-    _at_exit(lambda: path.unlink(missing_ok=True))
+    atexit.register(path.unlink, missing_ok=True)
     return path
-
-
-def _at_exit(action: Callable[[], object]) -> None:
-    import atexit
-
-    atexit.register(action)
 
 
 def _encoding(

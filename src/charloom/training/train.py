@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from charloom.language_model import LanguageModel
 from charloom.model import ModelData, NetworkShape, save_model
-from charloom.scoring import Score, ngram_nats, spread_nats, xz_bits
+from charloom.scoring import MOST_XZ, Score, ngram_nats, spread_nats, xz_bits
 from charloom.text import (
     CharloomError,
     Corpus,
@@ -352,8 +352,8 @@ class _Run:
 
 
 def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
-    """The last 8 MB or so of a part, as xz is given it."""
-    part = ids[max(0, len(ids) - 8_000_000) : len(ids)]
+    """A part's end, as much of it as xz is given."""
+    part = ids[max(0, len(ids) - MOST_XZ) : len(ids)]
     return vocabulary.decode(part).encode("utf-8", "replace")
 
 

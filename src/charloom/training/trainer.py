@@ -215,12 +215,13 @@ class Trainer:
     def _check(self) -> None:
         """Score some of the validation part, keep the best weights, and decide what follows."""
         progress, clock, validation = self.progress, self.clock, self.task.validation
-        engine = self._engine(self.network.get_arrays())
+        weights = self.network.get_arrays()
+        engine = self._engine(weights)
         bits = None
         if validation is not None:
             bits = self._score(validation[0 : progress.check_characters], engine)
             if progress.best_bits is None or bits < progress.best_bits:
-                progress.best_bits, self.best = bits, self.network.get_arrays()
+                progress.best_bits, self.best = bits, weights
         check = Check(
             progress.step,
             progress.epoch + progress.epoch_step / self.streams.steps_per_epoch,

@@ -11,7 +11,7 @@ from charloom.model import ModelData
 from . import utf8
 from .engine import Engine, take_states
 from .sampler import Sampling, probabilities
-from .writer import opening_ids
+from .writer import read_prompt
 
 LONGEST = 12  # characters in a piece
 
@@ -31,14 +31,11 @@ def suggest(engine: Engine, model: ModelData, text: str, count: int = 5) -> list
     after it, until a word ends. The probability is that of the whole piece.
     """
     vocabulary = model.vocabulary
-    ids = opening_ids(model, vocabulary.encode_prompt(text)[0])
-    states = engine.initial_states(1)
-    engine.feed(ids[:-1], states)
-    logits = engine.step(ids[-1:], states) if len(ids) else engine.dense_V[None]
+    states, logits = read_prompt(engine, model, vocabulary.encode_prompt(text)[0])
     plain = Sampling(temperature=1.0)
     never = {vocabulary.unknown, vocabulary.end}
-    writable = np.array([[i not in never for i in range(vocabulary.size)]])
-    first = probabilities(logits, plain, _whole(writable, [utf8.WHOLE], vocabulary.kind))[0]
+    writable_V = np.array([i not in never for i in range(vocabulary.size)])
+    first = probabilities(logits, plain, _allowed(writable_V, [utf8.WHOLE], vocabulary.kind))[0]
     chosen = [int(i) for i in np.argsort(-first, kind="stable")[:count] if first[i] > 0]
     pieces = [[i] for i in chosen]
     likely = [float(first[i]) for i in chosen]
@@ -46,7 +43,7 @@ def suggest(engine: Engine, model: ModelData, text: str, count: int = 5) -> list
     for _ in range(4 * LONGEST):
         logits = engine.step(np.array([piece[-1] for piece in pieces]), states)
         after = [utf8.state_after(bytes(i for i in p if i < 256)) for p in pieces]
-        p_BxV = probabilities(logits, plain, _whole(writable, after, vocabulary.kind))
+        p_BxV = probabilities(logits, plain, _allowed(writable_V, after, vocabulary.kind))
         best = p_BxV.argmax(axis=1)
         open_rows = [
             row
@@ -67,12 +64,10 @@ def _is_bytes(model: ModelData) -> bool:
     return model.vocabulary.kind == "bytes"
 
 
-def _whole(writable_1xV: np.ndarray, utf8_states: list[int], kind: str) -> np.ndarray:
+def _allowed(writable_V: np.ndarray, utf8_states: list[int], kind: str) -> np.ndarray:
     if kind != "bytes":
-        return writable_1xV
-    allowed = np.repeat(writable_1xV, len(utf8_states), 0)
-    allowed[:, :256] &= utf8.ALLOWED[np.array(utf8_states)]
-    return allowed
+        return writable_V[None]
+    return utf8.allowed(writable_V, np.array(utf8_states))
 
 
 def _finished(piece: str, utf8_state: int) -> bool:

@@ -38,6 +38,17 @@ for _state, _first, _last, _next in _RULES:
 ALLOWED = NEXT >= 0
 
 
+def allowed(writable_V: np.ndarray, states_B: np.ndarray) -> np.ndarray:
+    """Which ids may be written next, of those in `writable_V`; shape (B, V).
+
+    Ids from 256 on (the end of a text) may not come inside a character.
+    """
+    allowed_BxV = np.repeat(writable_V[None], len(states_B), 0)
+    allowed_BxV[:, :256] &= ALLOWED[states_B]
+    allowed_BxV[states_B != WHOLE, 256:] = False
+    return allowed_BxV
+
+
 def state_after(data: bytes) -> int:
     """The state after some bytes; broken sequences start afresh."""
     state = WHOLE

@@ -72,7 +72,7 @@ def stream(
     """
     if prompt_ids is None:
         prompt_ids, _ = model.vocabulary.encode_prompt(request.prompt)
-    states, logits = _read_prompt(engine, model, prompt_ids)
+    states, logits = read_prompt(engine, model, prompt_ids)
     seed = new_seed() if request.seed is None else request.seed
     texts = [_Text(model, request, seed, number, prompt_ids) for number in range(request.count)]
     states = [(np.repeat(h, len(texts), 0), np.repeat(c, len(texts), 0)) for h, c in states]
@@ -101,9 +101,10 @@ def opening_ids(model: ModelData, prompt_ids: np.ndarray) -> np.ndarray:
     return np.concatenate([opening, prompt_ids[-PROMPT_READ:]])
 
 
-def _read_prompt(
+def read_prompt(
     engine: Engine, model: ModelData, prompt_ids: np.ndarray
 ) -> tuple[State, np.ndarray]:
+    """The states after a prompt, behind the opening, and the logits of what comes next."""
     states = engine.initial_states(1)
     ids = opening_ids(model, prompt_ids)
     if not len(ids):  # nothing at all to go on from: the average character
@@ -123,11 +124,7 @@ def _writable(model: ModelData) -> np.ndarray:
 def _allowed(texts: Sequence[_Text], writable_V: np.ndarray) -> np.ndarray:
     if texts[0].utf8_state is None:
         return writable_V[None]
-    allowed = np.repeat(writable_V[None], len(texts), 0)
-    states = np.array([text.utf8_state for text in texts])
-    allowed[:, :256] &= utf8.ALLOWED[states]
-    allowed[states != utf8.WHOLE, 256:] = False  # no text ends inside a character
-    return allowed
+    return utf8.allowed(writable_V, np.array([text.utf8_state for text in texts]))
 
 
 class _Text:
