@@ -15,17 +15,20 @@ from .file import (
     save_tensors,
     write_atomically,
 )
+from .keras_weights import TutorialWeights, read_tutorial_weights
 from .shape import NetworkShape, Weights
 
 __all__ = [
     "FILE_NAME",
     "ModelData",
     "NetworkShape",
+    "TutorialWeights",
     "Weights",
     "checked_tensors",
     "load_model",
     "model_file",
     "opened",
+    "read_tutorial_weights",
     "save_model",
     "save_tensors",
     "write_atomically",

@@ -13,12 +13,22 @@ from charloom.text import SettingError
 
 
 def import_keras() -> ModuleType:
-    """Keras, with the backend chosen by KERAS_BACKEND or else PyTorch."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    """Keras, with the backend chosen by KERAS_BACKEND or else PyTorch.
+
+    Raises:
+        SettingError: if there is no such backend here.
+    """
+    chosen = os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
         # Notices of libraries that Keras imports are no matter of the user's.
         warnings.simplefilter("ignore")
-        import keras
+        try:
+            import keras
+        except (ImportError, ValueError) as error:
+            raise SettingError(
+                f"Keras cannot run on {chosen!r}, which KERAS_BACKEND names ({error}); "
+                "install it, or choose torch, jax or tensorflow."
+            ) from None
     return keras
 
 

@@ -13,6 +13,7 @@ from charloom.text import ModelError, SettingError
 # Bounds that no sensible model passes, so that a damaged file cannot ask for more.
 MOST_UNITS = 8192
 MOST_LAYERS = 16
+MOST_VOCABULARY = 1 << 17
 
 Weights = Mapping[str, np.ndarray]
 
@@ -28,7 +29,7 @@ class NetworkShape:
 
     def __post_init__(self) -> None:
         bounds = {
-            "vocabulary": 1 << 17,
+            "vocabulary": MOST_VOCABULARY,
             "units": MOST_UNITS,
             "layers": MOST_LAYERS,
             "embedding": 4096,

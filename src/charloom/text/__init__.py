@@ -1,5 +1,6 @@
 """Files to ids: reading, decoding, the vocabulary and the prepared corpus."""
 
+from .checks import check_whole
 from .corpus import Corpus, Ids, TextFacts, cache_folder, prepare, read_texts, reopen, writing_to
 from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
 from .samples import SAMPLES, sample
@@ -24,6 +25,7 @@ __all__ = [
     "Vocabulary",
     "build_vocabulary",
     "cache_folder",
+    "check_whole",
     "prepare",
     "read_texts",
     "reopen",

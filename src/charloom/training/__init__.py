@@ -4,7 +4,8 @@ from .folder import ModelFolder
 from .plan import Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
 from .settings import Settings
-from .train import Interrupted, resume, train
+from .signals import Interrupted, caught_signals
+from .train import resume, train
 
 __all__ = [
     "Check",
@@ -15,6 +16,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Settings",
+    "caught_signals",
     "choose_plan",
     "resume",
     "train",

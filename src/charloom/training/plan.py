@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charloom.model.shape import MOST_LAYERS, MOST_UNITS
-from charloom.text import SettingError
+from charloom.text import SettingError, check_whole
 
 SMALLEST_SPLIT = 1000  # characters; a text this small has too little to hold any out
 
@@ -35,12 +35,12 @@ class Plan:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        _whole("units", self.units, 1, MOST_UNITS)
-        _whole("layers", self.layers, 1, MOST_LAYERS)
-        _whole("batch", self.batch, 1, 4096)
-        _whole("steps", self.steps, 1, 4096)
+        check_whole("units", self.units, 1, MOST_UNITS)
+        check_whole("layers", self.layers, 1, MOST_LAYERS)
+        check_whole("batch", self.batch, 1, 4096)
+        check_whole("steps", self.steps, 1, 4096)
         if self.epochs is not None:
-            _whole("epochs", self.epochs, 1, 10**6)
+            check_whole("epochs", self.epochs, 1, 10**6)
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout must be at least 0 and under 1, not {self.dropout}.")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 1):
@@ -50,11 +50,6 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def _whole(name: str, value: int, least: int, most: int) -> None:
-    if type(value) is not int or not least <= value <= most:
-        raise SettingError(f"{name} must be a whole number from {least} to {most}, not {value}.")
 
 
 # Characters at most, minutes at most, then the plan. Measured on two AVX2 cores in

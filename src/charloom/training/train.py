@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from charloom.language_model import LanguageModel
 from charloom.model import ModelData, NetworkShape, save_model
 from charloom.scoring import MOST_XZ, Score, ngram_nats, spread_nats, xz_bits
 from charloom.text import (
-    CharloomError,
     Corpus,
     Ids,
     Reading,
@@ -34,6 +29,7 @@ from .plan import SMALLEST_SPLIT, Plan, fit_to_text
 from .progress import Observer
 from .report import history_csv, model_card, save_curve
 from .settings import Settings
+from .signals import Interrupted, caught_signals
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -42,20 +38,6 @@ LN2 = math.log(2)
 PIPE = "-"
 # Without a validation part nothing tells when to stop; by then a small text is known.
 EPOCHS_WITHOUT_VALIDATION = 60
-
-
-class Interrupted(CharloomError):  # noqa: N818 (it is no fault)
-    """Training was stopped by Ctrl-C or SIGTERM; everything is kept.
-
-    Attributes:
-        signal: the number of the signal.
-    """
-
-    def __init__(self, path: Path, signal_number: int) -> None:
-        super().__init__(
-            f"Stopped, and everything is kept; go on with: charloom train --resume {path}"
-        )
-        self.signal = signal_number
 
 
 def train(
@@ -188,11 +170,15 @@ class _Run:
         Raises:
             Interrupted: if a signal came; what was learned so far is kept.
         """
-        with _signals() as caught:
+        with caught_signals() as caught:
             self.trainer.stopped = lambda: bool(caught)
             if not self.trainer.run():
                 self._write(self._scores(None))
-                raise Interrupted(self.folder.path, caught[0])
+                raise Interrupted(
+                    "Stopped, and everything is kept; go on with: "
+                    f"charloom train --resume {self.folder.path}",
+                    caught[0],
+                )
             score = self.trainer.final_score()
             self.trainer.clock.tick(self.trainer.progress)
             # Saved before the yardsticks are computed: they take a few seconds more.
@@ -365,24 +351,3 @@ def _named_after(texts: list[str | Path]) -> Path:
     first = Path(texts[0]) if texts else Path("model")
     stem = first.name.split(".")[0].strip("*?[]") or "model"
     return Path("model" if stem == "-" else f"{stem}-model")
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C is not caught."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def catch(number: int, _frame: FrameType | None) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
