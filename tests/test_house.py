@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "charloom"
 # Every package knows only those before it. Writing and scoring come before training,
 # which shows samples and reports scores.
-ORDER = ["text", "model", "writing", "scoring", "language_model", "training", "cli"]
+ORDER = [
+    *("text", "model", "writing", "scoring", "language_model", "training"),
+    *("tutorial", "comparison", "cli"),
+]
 
 
 def imported_packages(path: Path) -> set[str]:

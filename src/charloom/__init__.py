@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .comparison import Comparison, compare
     from .language_model import LanguageModel, load
     from .scoring import Passage, Score
     from .text import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .writing import Sampling, Suggestion
 
 _HOMES = {
+    "comparison": ("Comparison", "compare"),
     "language_model": ("LanguageModel", "load"),
     "scoring": ("Passage", "Score"),
     "text": (
@@ -48,6 +50,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "CharloomError",
     "Check",
+    "Comparison",
     "Interrupted",
     "LanguageModel",
     "ModelError",
@@ -60,6 +63,7 @@ __all__ = [
     "StorageError",
     "Suggestion",
     "TextError",
+    "compare",
     "load",
     "resume",
     "sample",

@@ -21,13 +21,12 @@ import numpy as np
 from charloom.model import read_tutorial_weights
 from charloom.model.lstm import FastLSTM, keras
 from charloom.text import (
-    END,
     ModelError,
     Reading,
     SettingError,
     TextError,
     check_whole,
-    read_texts,
+    read_joined,
     writing_to,
 )
 from charloom.training import Interrupted, caught_signals
@@ -75,8 +74,7 @@ class Recipe:
 
 def read(texts: Iterable[str | Path], encoding: str | None = None, field: str | None = None) -> str:
     """The text of files, in lower case: fewer characters to tell apart."""
-    text = read_texts(texts, Reading(encoding, lowercase=True, field=field))
-    return text.removesuffix(END).replace(END, "\n")
+    return read_joined(texts, Reading(encoding, lowercase=True, field=field))
 
 
 def alphabet(text: str) -> tuple[list[str], dict[str, int], dict[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def tutorial(texts: tuple[str, ...], **options: Any) -> None:
 
 def _weights_file(text: str, options: dict[str, Any]) -> Path:
     """Where the weights go: known to be free before anything is trained."""
-    from charloom.text import ModelError, SettingError
+    from charloom.text import SettingError
 
     stem = Path(text).name.split(".")[0] or "text"
     file = Path(options["output"] or f"{'text' if stem == '-' else stem}{WEIGHTS_SUFFIX}")
@@ -99,11 +100,59 @@ def _weights_file(text: str, options: dict[str, Any]) -> Path:
         return file
     if not file.name.endswith(WEIGHTS_SUFFIX):
         raise SettingError(f"Keras wants a name that ends in {WEIGHTS_SUFFIX}, not {file}.")
-    if not file.parent.is_dir():
-        raise SettingError(f"There is no folder {file.parent} to put the weights in; make it.")
-    if file.exists() and not options["overwrite"]:
-        raise ModelError(
-            f"{file} is there already; use it with --weights {file}, replace it with "
-            "--overwrite, or choose another name with -o."
-        )
+    _check_free(
+        file,
+        options["overwrite"],
+        f"use it with --weights {file}, replace it with --overwrite, or",
+    )
     return file
+
+
+def _check_free(file: Path, overwrite: bool, advice: str) -> None:
+    """Make sure, before long work, that its result can go where it should."""
+    from charloom.text import SettingError, StorageError
+
+    if not file.parent.is_dir():
+        raise SettingError(f"There is no folder {file.parent} for {file.name}; make it first.")
+    if file.is_dir() or (file.exists() and not overwrite):
+        raise StorageError(f"{file} is there already; {advice} choose another name with -o.")
+
+
+@cli.command()
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.option(
+    "--minutes", type=float, default=2.0, show_default=True, help="Training time of each side."
+)
+@click.option(
+    "-o", "--output", metavar="FILE", default="compare.png", show_default=True, help="The picture."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes all chance.")
+@text_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def compare(
+    texts: tuple[str, ...],
+    minutes: float,
+    output: str,
+    overwrite: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train the tutorial's recipe and Charloom on the same text for the same time.
+
+    Both get the text in lower case, less its last tenth, on which both are scored.
+    """
+    from charloom.comparison import compare
+
+    picture = Path(output)
+    _check_free(picture, overwrite, "replace it with --overwrite, or")
+    result = compare(texts, minutes, say=lambda line: click.echo(line, err=True), **options)
+    result.save_picture(picture)
+    if as_json:
+        click.echo(json.dumps(result.to_dict()))
+        return
+    click.echo(result.table())
+    click.echo(f"\nBoth go on from:\n\n{result.prompt}")
+    click.echo(f"\nThe tutorial, by argmax:\n\n{result.tutorial.text}")
+    click.echo(f"\nCharloom, at temperature 0.8:\n\n{result.charloom.text}")
+    click.echo(f"\nThe curves are in {picture}")

@@ -1,7 +1,17 @@
 """Files to ids: reading, decoding, the vocabulary and the prepared corpus."""
 
 from .checks import check_whole
-from .corpus import Corpus, Ids, TextFacts, cache_folder, prepare, read_texts, reopen, writing_to
+from .corpus import (
+    Corpus,
+    Ids,
+    TextFacts,
+    cache_folder,
+    prepare,
+    read_joined,
+    read_texts,
+    reopen,
+    writing_to,
+)
 from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
 from .samples import SAMPLES, sample
 from .sources import END, Reading
@@ -27,6 +37,7 @@ __all__ = [
     "cache_folder",
     "check_whole",
     "prepare",
+    "read_joined",
     "read_texts",
     "reopen",
     "sample",

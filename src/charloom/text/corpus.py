@@ -336,3 +336,8 @@ def read_texts(texts: Iterable[str | Path], reading: Reading) -> str:
     sources = find_sources(texts, reading)
     encodings = [survey(source, reading).encoding for source in sources]
     return "".join(_all_pieces(sources, encodings, reading))
+
+
+def read_joined(texts: Iterable[str | Path], reading: Reading) -> str:
+    """Texts as one string, each on a line of its own, for what knows no ends of texts."""
+    return read_texts(texts, reading).removesuffix(END).replace(END, "\n")

@@ -1,13 +1,14 @@
 """From a prepared text to a trained model. PyTorch and Keras are imported only when it starts."""
 
 from .folder import ModelFolder
-from .plan import Plan, choose_plan
+from .plan import SMALLEST_SPLIT, Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
 from .settings import Settings
 from .signals import Interrupted, caught_signals
 from .train import resume, train
 
 __all__ = [
+    "SMALLEST_SPLIT",
     "Check",
     "Interrupted",
     "ModelFolder",

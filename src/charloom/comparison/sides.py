@@ -1,0 +1,199 @@
+"""One side of a comparison, in a process of its own: so that its memory is its own.
+
+python -m charloom.comparison.sides NAME FOLDER
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charloom.text import CharloomError
+
+from .task import TASK, TEXT, VALIDATION, Point, Side, Task, read_json, write_json
+
+LN2 = math.log(2)
+CHECKS = 40  # looks at the tutorial's run, in the time it has
+CHECK_WINDOWS = 1024  # of those held out, in each look
+LINES_EVERY = 4.0  # seconds between lines
+TIMED = 2000  # characters that Charloom writes to be timed: 200 take it no time
+LEAST_P = 1e-7  # where Keras' cross-entropy cuts probabilities off, too
+
+
+def main(name: str, folder: Path) -> None:
+    """Run one side, and leave its result (or its error) in the folder."""
+    task = Task(**read_json(folder / TASK))
+    text = (folder / TEXT).read_bytes().decode("utf-8")
+    try:
+        run = tutorials_side if name == "tutorial" else charlooms_side
+        side = run(task, text, folder)
+        result = side.to_dict()
+    except CharloomError as error:
+        result = {"error": str(error)}
+    write_json(folder / f"{name}.json", result)
+
+
+def tutorials_side(task: Task, text: str, folder: Path) -> Side:
+    """The tutorial's recipe as it is, but for its five epochs: it trains until the time is up.
+
+    Its characters are those of the whole text, as in the tutorial, so that none is unknown
+    to it; and the first windows held out reach back into the training part.
+    """
+    from charloom import tutorial
+    from charloom.model.lstm import keras
+
+    recipe = tutorial.Recipe()
+    characters, to_id, to_character = tutorial.alphabet(text)
+    ids = np.array([to_id[c] for c in text])
+    X, labels = tutorial.windows(ids, recipe.window, len(characters))
+    first = task.split - recipe.window  # the window whose label is the first one held out
+    held_X, held_labels = X[first:][: task.scored], labels[first:][: task.scored]
+
+    keras.utils.set_random_seed(task.seed)
+    model = tutorial.build(recipe, len(characters))
+    batches = tutorial.Batches(X[:first], labels[:first], len(characters), recipe.batch, task.seed)
+    watch = _watch(task, batches, lambda: _bits(model, held_X, held_labels, CHECK_WINDOWS))
+    model.fit(batches, epochs=10**9, verbose=0, callbacks=[watch])
+    watch.look()
+    bits = _bits(model, held_X, held_labels, task.scored)
+
+    prompt = np.array([to_id[c] for c in task.prompt])
+    writing = tutorial.write(model, prompt, to_character, task.written)
+    written, began = next(writing), time.monotonic()  # the first is slower: all is made ready
+    written += "".join(writing)
+    return Side(
+        name="tutorial",
+        bits_per_character=bits,
+        seconds=watch.seconds,
+        epochs=watch.epoch,
+        trained_per_second=watch.windows / watch.seconds,
+        written_per_second=(task.written - 1) / (time.monotonic() - began),
+        peak_memory=_peak_memory(),
+        text=written,
+        curve=tuple(watch.curve.points),
+    )
+
+
+def _watch(task: Task, batches: Any, held_out_bits: Any) -> Any:
+    """A Keras callback that keeps the time and looks at the run; looks stop the clock."""
+    from charloom.model.lstm import keras
+
+    class Watch(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.windows = 0
+            self.seconds = self.training_bits = self.epoch = 0.0
+            self.began: float | None = None
+            self.curve = _Curve()
+            self.last = 0.0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.began is None:  # the first batch makes all ready, on JAX for seconds
+                self.began = time.monotonic()
+                return
+            self.windows += batches.batch
+            self.epoch = self.windows / len(batches.X)
+            self.seconds = time.monotonic() - self.began
+            self.training_bits = float(logs["loss"]) / LN2  # Keras' mean over the epoch so far
+            if self.seconds >= 60 * task.minutes:
+                self.model.stop_training = True
+            elif self.seconds - self.last >= 60 * task.minutes / CHECKS:
+                self.last = self.seconds
+                self.look()
+                self.began = time.monotonic() - self.seconds
+
+        def look(self) -> None:
+            point = Point(self.seconds, self.epoch, self.training_bits, held_out_bits())
+            self.curve.add(point)
+
+    return Watch()
+
+
+def _bits(model: Any, X: np.ndarray, labels: np.ndarray, most: int) -> float:
+    """Bits per character of a Keras model on the first windows."""
+    total = 0.0
+    count = min(most, len(labels))
+    for start in range(0, count, CHECK_WINDOWS):
+        stop = min(start + CHECK_WINDOWS, count)
+        p = np.asarray(model.predict_on_batch(X[start:stop]), np.float64)
+        chosen = p[np.arange(stop - start), labels[start:stop]]
+        total -= float(np.log2(np.maximum(chosen, LEAST_P)).sum())
+    return total / count
+
+
+def charlooms_side(task: Task, text: str, folder: Path) -> Side:
+    """`charloom.train` as it is, on the same file."""
+    from charloom.training import Check, Observer, train
+
+    curve = _Curve()
+
+    class Watch(Observer):
+        def check(self, check: Check, sample: str) -> None:
+            bits = check.validation_bits
+            assert bits is not None  # the text is long enough to hold a part out
+            curve.add(Point(check.seconds, check.epoch, check.training_bits, bits))
+
+    model = train(
+        folder / TEXT,
+        folder / "model",
+        encoding="utf-8",
+        minutes=task.minutes,
+        validation=VALIDATION,
+        seed=task.seed,
+        observer=Watch(),
+    )
+    held_out = text[task.split : task.split + task.scored]
+    began = time.monotonic()
+    model.write(task.prompt, length=TIMED, seed=task.seed)
+    per_second = TIMED / (time.monotonic() - began)
+    return Side(
+        name="charloom",
+        bits_per_character=model.score(held_out).bits_per_character,
+        seconds=model.scores["seconds"],
+        epochs=model.scores["epochs"],
+        trained_per_second=model.scores["characters_per_second"],
+        written_per_second=per_second,
+        peak_memory=_peak_memory(),
+        text=model.write(task.prompt, length=task.written, seed=task.seed),
+        curve=tuple(curve.points),
+    )
+
+
+class _Curve:
+    """The points of a run; shown as lines, where they are not too close together."""
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self.shown = -LINES_EVERY
+
+    def add(self, point: Point) -> None:
+        self.points.append(point)
+        if point.seconds - self.shown < LINES_EVERY:
+            return
+        self.shown = point.seconds
+        print(
+            f"{point.seconds:6.1f} s, epoch {point.epoch:.1f}: "
+            f"held out {point.held_out_bits:.3f}, training {point.training_bits:.3f} "
+            "bits per character",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _peak_memory() -> int | None:
+    """The most memory that this process ever had, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

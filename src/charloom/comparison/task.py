@@ -1,0 +1,85 @@
+"""What both sides of a comparison are given, and what each gives back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Name = Literal["tutorial", "charloom"]
+
+TEXT, TASK = "text.txt", "task.json"  # in the comparison's folder; results are NAME.json
+VALIDATION = 0.1  # the share held out, as `charloom train` has it
+
+
+@dataclass(frozen=True)
+class Task:
+    """One comparison.
+
+    Args:
+        minutes: how long each side trains.
+        split: characters before it train, those from it on are held out.
+        scored: how many of those held out are scored.
+        written: how many characters each writes.
+        prompt: what both go on from.
+        seed: fixes all chance.
+    """
+
+    minutes: float
+    split: int
+    scored: int
+    written: int
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A look at a run: bits per character after so many seconds of training."""
+
+    seconds: float
+    epoch: float
+    training_bits: float
+    held_out_bits: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side came to.
+
+    Attributes:
+        bits_per_character: on the characters held out.
+        seconds: of training.
+        epochs: passes over the training part.
+        trained_per_second: characters learned from; for the tutorial, windows.
+        written_per_second: characters.
+        peak_memory: of the whole process, in bytes; None where the system does not say.
+        text: what it wrote after the prompt.
+        curve: its training.
+    """
+
+    name: Name
+    bits_per_character: float
+    seconds: float
+    epochs: float
+    trained_per_second: float
+    written_per_second: float
+    peak_memory: int | None
+    text: str
+    curve: tuple[Point, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Side:
+        return cls(**{**data, "curve": tuple(Point(**point) for point in data["curve"])})
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data), "utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
