@@ -57,10 +57,8 @@ def tutorials_side(task: Task, text: str, folder: Path) -> Side:
     keras.utils.set_random_seed(task.seed)
     model = tutorial.build(recipe, len(characters))
     batches = tutorial.Batches(X[:first], labels[:first], len(characters), recipe.batch, task.seed)
-    watch = _watch(task, batches, lambda: _bits(model, held_X, held_labels, CHECK_WINDOWS))
-    model.fit(batches, epochs=10**9, verbose=0, callbacks=[watch])
-    watch.look()
-    bits = _bits(model, held_X, held_labels, task.scored)
+    run = _train(model, batches, 60 * task.minutes, (held_X, held_labels))
+    bits = _bits(model, held_X, held_labels)
 
     prompt = np.array([to_id[c] for c in task.prompt])
     writing = tutorial.write(model, prompt, to_character, task.written)
@@ -69,61 +67,51 @@ def tutorials_side(task: Task, text: str, folder: Path) -> Side:
     return Side(
         name="tutorial",
         bits_per_character=bits,
-        seconds=watch.seconds,
-        epochs=watch.epoch,
-        trained_per_second=watch.windows / watch.seconds,
+        seconds=run.points[-1].seconds,
+        epochs=run.points[-1].epoch,
+        trained_per_second=run.points[-1].epoch * first / run.points[-1].seconds,
         written_per_second=(task.written - 1) / (time.monotonic() - began),
         peak_memory=_peak_memory(),
         text=written,
-        curve=tuple(watch.curve.points),
+        curve=tuple(run.points),
     )
 
 
-def _watch(task: Task, batches: Any, held_out_bits: Any) -> Any:
-    """A Keras callback that keeps the time and looks at the run; looks stop the clock."""
-    from charloom.model.lstm import keras
-
-    class Watch(keras.callbacks.Callback):
-        def __init__(self) -> None:
-            super().__init__()
-            self.windows = 0
-            self.seconds = self.training_bits = self.epoch = 0.0
-            self.began: float | None = None
-            self.curve = _Curve()
-            self.last = 0.0
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if self.began is None:  # the first batch makes all ready, on JAX for seconds
-                self.began = time.monotonic()
-                return
-            self.windows += batches.batch
-            self.epoch = self.windows / len(batches.X)
-            self.seconds = time.monotonic() - self.began
-            self.training_bits = float(logs["loss"]) / LN2  # Keras' mean over the epoch so far
-            if self.seconds >= 60 * task.minutes:
-                self.model.stop_training = True
-            elif self.seconds - self.last >= 60 * task.minutes / CHECKS:
-                self.last = self.seconds
-                self.look()
-                self.began = time.monotonic() - self.seconds
-
-        def look(self) -> None:
-            point = Point(self.seconds, self.epoch, self.training_bits, held_out_bits())
-            self.curve.add(point)
-
-    return Watch()
+def _train(
+    model: Any, batches: Any, seconds: float, held_out: tuple[np.ndarray, np.ndarray]
+) -> _Curve:
+    """Train for so many seconds. Looks at the run, and the first batch, stop the clock."""
+    X, labels = (array[:CHECK_WINDOWS] for array in held_out)
+    curve = _Curve()
+    model.train_on_batch(*batches[0])  # makes all ready, which takes JAX seconds
+    spent = trained = looked = 0.0
+    while spent < seconds:
+        model.reset_metrics()  # its loss is the mean over the epoch so far, as `fit` shows it
+        for number in range(len(batches)):
+            began = time.monotonic()
+            X_batch, y_batch = batches[number]
+            loss = float(model.train_on_batch(X_batch, y_batch))
+            spent += time.monotonic() - began
+            trained += len(X_batch)
+            if spent - looked >= seconds / CHECKS or spent >= seconds:
+                looked = spent
+                bits = _bits(model, X, labels)
+                curve.add(Point(spent, trained / len(batches.X), loss / LN2, bits))
+            if spent >= seconds:
+                break
+        batches.on_epoch_end()
+    return curve
 
 
-def _bits(model: Any, X: np.ndarray, labels: np.ndarray, most: int) -> float:
-    """Bits per character of a Keras model on the first windows."""
+def _bits(model: Any, X: np.ndarray, labels: np.ndarray) -> float:
+    """Bits per character of a Keras model on windows."""
     total = 0.0
-    count = min(most, len(labels))
-    for start in range(0, count, CHECK_WINDOWS):
-        stop = min(start + CHECK_WINDOWS, count)
-        p = np.asarray(model.predict_on_batch(X[start:stop]), np.float64)
-        chosen = p[np.arange(stop - start), labels[start:stop]]
+    for start in range(0, len(labels), CHECK_WINDOWS):
+        some = labels[start : start + CHECK_WINDOWS]
+        p = model.predict(X[start : start + CHECK_WINDOWS], batch_size=CHECK_WINDOWS, verbose=0)
+        chosen = np.asarray(p, np.float64)[np.arange(len(some)), some]
         total -= float(np.log2(np.maximum(chosen, LEAST_P)).sum())
-    return total / count
+    return total / len(labels)
 
 
 def charlooms_side(task: Task, text: str, folder: Path) -> Side:
