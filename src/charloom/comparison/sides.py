@@ -84,15 +84,17 @@ def _train(
     X, labels = (array[:CHECK_WINDOWS] for array in held_out)
     curve = _Curve()
     model.train_on_batch(*batches[0])  # makes all ready, which takes JAX seconds
-    spent = trained = looked = 0.0
+    spent = looked = loss = 0.0
+    trained = steps = 0
     while spent < seconds:
-        model.reset_metrics()  # its loss is the mean over the epoch so far, as `fit` shows it
         for number in range(len(batches)):
             began = time.monotonic()
             X_batch, y_batch = batches[number]
-            loss = float(model.train_on_batch(X_batch, y_batch))
+            model.reset_metrics()  # else Keras gives a mean over all batches so far
+            last = float(model.train_on_batch(X_batch, y_batch))
             spent += time.monotonic() - began
-            trained += len(X_batch)
+            trained, steps = trained + len(X_batch), steps + 1
+            loss += max(1 / steps, 0.02) * (last - loss)  # over about fifty, as Charloom's
             if spent - looked >= seconds / CHECKS or spent >= seconds:
                 looked = spent
                 bits = _bits(model, X, labels)
@@ -175,6 +177,12 @@ class _Curve:
 
 def _peak_memory() -> int | None:
     """The most memory that this process ever had, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # getrusage would do elsewhere, but on Linux it starts from what the parent had.
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
     try:
         import resource
     except ImportError:  # Windows

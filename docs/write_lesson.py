@@ -1,0 +1,104 @@
+"""Keep docs/tutorial.md, its outputs, its pictures and docs/tutorial.ipynb one and the same.
+
+    python docs/write_lesson.py          the notebook, from the page
+    python docs/write_lesson.py --run    run the page; its outputs, its pictures, the notebook
+    python docs/write_lesson.py --check  say whether the notebook is the page's
+
+The page is the source. What stands in a ```text block right behind a ```python block is
+what that block printed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+DOCS = Path(__file__).parent
+PAGE, NOTEBOOK, PICTURES = DOCS / "tutorial.md", DOCS / "tutorial.ipynb", DOCS / "pictures"
+WORK = DOCS.parent / "build" / "lesson"
+SECONDS = 1800  # for one cell
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.S)
+
+
+def notebook_of(page: str) -> nbformat.NotebookNode:
+    """The page as a notebook, its outputs included."""
+    cells = []
+
+    def add_prose(text: str) -> None:
+        if text.strip():
+            cells.append(new_markdown_cell(text.strip(), id=f"cell-{len(cells)}"))
+
+    end = 0
+    for block in BLOCK.finditer(page):
+        add_prose(page[end : block.start()])
+        end = block.end()
+        code, printed = block.groups()
+        outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
+        cells.append(
+            new_code_cell(
+                code.rstrip("\n"),
+                id=f"cell-{len(cells)}",
+                outputs=outputs,
+                execution_count=sum(cell.cell_type == "code" for cell in cells) + 1,
+            )
+        )
+    add_prose(page[end:])
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def run(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
+    """Run a notebook in a folder; what each of its code cells printed.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: if a cell fails.
+    """
+    import nbclient
+
+    resources = {"metadata": {"path": str(folder)}}
+    nbclient.NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="python3", resources=resources
+    ).execute()
+    return [
+        "".join(out.text for out in cell.outputs if out.get("name") == "stdout")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+def with_outputs(page: str, printed: list[str]) -> str:
+    """The page with new outputs."""
+    rest = iter(printed)
+
+    def block(match: re.Match[str]) -> str:
+        output = "\n".join(line.rstrip() for line in next(rest).splitlines())
+        shown = f"\n```text\n{output}\n```\n" if output.strip() else ""
+        return f"```python\n{match[1]}```\n{shown}"
+
+    return BLOCK.sub(block, page)
+
+
+def main() -> int:
+    page = PAGE.read_text("utf-8")
+    if "--run" in sys.argv:
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(parents=True)
+        page = with_outputs(page, run(notebook_of(page), WORK))
+        PAGE.write_text(page, "utf-8")
+        PICTURES.mkdir(exist_ok=True)
+        for picture in WORK.glob("*.png"):
+            shutil.copy(picture, PICTURES)
+    notebook = nbformat.writes(notebook_of(page)) + "\n"
+    if "--check" in sys.argv:
+        return 0 if NOTEBOOK.exists() and NOTEBOOK.read_text("utf-8") == notebook else 1
+    NOTEBOOK.write_text(notebook, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
