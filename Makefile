@@ -51,7 +51,7 @@ test: check
 
 # The tutorial on TensorFlow, the one of Keras' backends that `make test` leaves out.
 test-backends: install-backends
-	CHARLOOM_TEST_BACKENDS=tensorflow $(BACKENDS)/bin/python -m pytest tests/test_tutorial.py -k backend
+	CHARLOOM_TEST_BACKENDS=tensorflow $(BACKENDS)/bin/python -m pytest tests/test_tutorial.py -k tensorflow
 
 # The long measurements; see benchmarks/README.md. About 35 minutes on two cores.
 bench: install-backends
