@@ -62,7 +62,7 @@ docs: install
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_lesson.py
 
-# Run docs/tutorial.md: its outputs, its pictures, the notebook. A quarter of an hour.
+# Run docs/tutorial.md: its outputs, its pictures, the notebook. Ten minutes.
 docs-pictures: install
 	$(BIN)/python docs/write_lesson.py --run
 

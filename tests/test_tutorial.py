@@ -161,6 +161,19 @@ def test_temperature_draws_and_the_seed_fixes_it(tutorial) -> None:
     assert written(1.0, 1) != written(1.0, 2)
     assert len(set(written(1.0, 1))) > 4
     assert written(1e-4, 1) == written(0.0, 2)
+    assert written(1e-310, 1) == written(0.0, 2)
+
+
+def test_the_layer_tells_many_characters_apart(tutorial) -> None:
+    """300 characters are 300 inputs, which bfloat16 could not tell apart."""
+    model = tutorial.build(tutorial.Recipe(window=1, units=8), 300)
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(0, 1, w.shape) for w in model.get_weights()]
+    model.set_weights(weights)
+    X = (np.arange(300, dtype=np.float32) / 300).reshape(300, 1, 1)
+    p = model.predict(X, verbose=0, batch_size=300)
+    assert len(np.unique(p[:, 0])) == 300
+    np.testing.assert_allclose(p, predict(weights, X, False), atol=1e-5)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -223,6 +236,36 @@ def test_weights_of_keras_2_give_what_they_gave(
     assert np.abs(p - wrong).max() > 2 * np.abs(p - right).max()
 
 
+def test_the_old_files_are_such_as_keras_itself_reads(tutorial, tmp_path: Path) -> None:
+    """An independent look at the files that these tests make."""
+    weights = random_weights(10, 7)
+    model = tutorial.build(tutorial.Recipe(window=12, units=10), 7)
+    model.load_weights(write_keras2_weights(tmp_path / "old.h5", weights))
+    for mine, theirs in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_whole_model_says_which_gates_it_has(tmp_path: Path) -> None:
+    """Also against what its version would have by default."""
+    for name, hard in (("hard_sigmoid", True), ("sigmoid", False)):
+        for version in ("2.2.4", "2.9.0"):
+            file = write_keras2_weights(tmp_path / "m.h5", random_weights(4, 5), version, True)
+            with h5py.File(file, "a") as opened:
+                opened.attrs["model_config"] = json.dumps({"recurrent_activation": name})
+            assert read_tutorial_weights(file).hard_gates is hard
+
+
+def test_weights_of_keras_2_13_are_read(tmp_path: Path) -> None:
+    weights = random_weights(4, 5)
+    file = tmp_path / "old.weights.h5"
+    names = [f"lstm/cell/vars/{n}" for n in range(3)] + [f"dense/vars/{n}" for n in range(2)]
+    with h5py.File(file, "w") as opened:
+        for name, array in zip(names, weights, strict=True):
+            opened[f"_layer_checkpoint_dependencies/{name}"] = array
+    for mine, theirs in zip(weights, read_tutorial_weights(file).arrays, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_weights_of_keras_2_write(text_file: Path) -> None:
     classes = len(set(text_file.read_text("utf-8").lower()))
     file = write_keras2_weights(text_file.with_name("a.hdf5"), random_weights(16, classes))
@@ -257,9 +300,16 @@ def broken_files(folder: Path) -> list[Path]:
     with h5py.File(linked, "a") as file:
         del file["dense_1/dense_1/bias:0"]
         file["dense_1/dense_1/bias:0"] = h5py.ExternalLink(str(secret), "dense_1/dense_1/bias:0")
+    os.mkfifo(folder / "pipe")  # who opened it would wait for ever
+    for name in ("layers", "model_weights"):
+        with h5py.File(folder / f"pipe-{name}.h5", "w") as file:
+            file[name] = h5py.ExternalLink(str(folder / "pipe"), "/")
     with h5py.File(folder / "empty.h5", "w"), h5py.File(folder / "keras3.h5", "w") as file:
         file.create_group("layers/lstm")
-    return [text, cut, cudnn, short, linked, folder / "empty.h5", folder / "keras3.h5"]
+    with h5py.File(folder / "dataset.h5", "w") as file:
+        file["layers"] = np.zeros(3)
+    others = ("pipe-layers", "pipe-model_weights", "empty", "keras3", "dataset")
+    return [text, cut, cudnn, short, linked, *(folder / f"{name}.h5" for name in others)]
 
 
 def test_other_files_are_one_sentence_and_no_link_is_followed(tmp_path: Path) -> None:
@@ -274,7 +324,9 @@ def test_settings_out_of_range(tutorial) -> None:
             tutorial.Recipe(**{name: value})
     for text in ("a" * 300, "ab" * 50):
         with pytest.raises(TextError, match="needs more than its window of 100"):
-            list(tutorial.run(text, tutorial.Recipe(), Path("x.weights.h5")))
+            list(tutorial.run(text, tutorial.Recipe(), "x.weights.h5"))
+    with pytest.raises(SettingError, match=r"ends in .weights.h5, not x.h5"):
+        list(tutorial.run("ab" * 90, tutorial.Recipe(), "x.h5"))
 
 
 @pytest.mark.parametrize(
@@ -301,12 +353,28 @@ def test_a_mistake_is_one_sentence(arguments: list[str], words: str, text_file: 
     assert there.read_text() == "mine"
 
 
-@pytest.mark.parametrize("backend", ["theano", "nonsense"])
-def test_a_backend_that_is_not_there_is_one_sentence(backend: str, text_file: Path) -> None:
-    result = run_charloom("tutorial", text_file, check=False, KERAS_BACKEND=backend)
+@pytest.mark.parametrize("name", ["theano", "numpy"])  # Keras has the latter, for writing only
+def test_another_backend_is_one_sentence(name: str, text_file: Path) -> None:
+    result = run_charloom("tutorial", text_file, check=False, KERAS_BACKEND=name)
     assert result.returncode == 1
-    assert f"cannot run on '{backend}'" in result.stderr
+    assert f"KERAS_BACKEND is '{name}'; choose torch, jax, tensorflow" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_backend_that_is_not_installed_is_one_sentence() -> None:
+    code = (
+        "import sys; sys.modules['jax'] = None\n"
+        "from charloom.model.backend import import_keras\n"
+        "try: import_keras()\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.startswith("SettingError Keras cannot run on 'jax'"), result.stderr
 
 
 def test_ctrl_c_keeps_the_weights(text_file: Path) -> None:

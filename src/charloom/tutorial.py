@@ -11,6 +11,7 @@ It runs on each of Keras' backends; KERAS_BACKEND chooses, before Python starts.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from charloom.model import read_tutorial_weights
+from charloom.model import read_tutorial_weights, write_atomically
 from charloom.model.lstm import FastLSTM, keras
 from charloom.text import (
     ModelError,
@@ -31,11 +32,15 @@ from charloom.text import (
 )
 from charloom.training import Interrupted, caught_signals
 
+SUFFIX = ".weights.h5"  # Keras writes weights to no other name
+MOST_FOR_BFLOAT16 = 100  # characters: neighbours then lie two and a half roundings apart
+
 
 class LSTM(FastLSTM):
     """Keras' LSTM, as one fused call on the PyTorch backend and untouched on the others.
 
-    Under this name Keras writes the same weights file as for its own layer.
+    Its weights are the same, and its results but for rounding. Under this name Keras
+    writes the same weights file as for its own layer.
     """
 
 
@@ -144,10 +149,12 @@ def build(recipe: Recipe, classes: int, hard_gates: bool = False) -> Any:
     layers = keras.layers
     lstm = LSTM if keras.backend.backend() == "torch" else layers.LSTM
     gates = _hard_sigmoid if hard_gates else "sigmoid"
+    # bfloat16 tells some 256 numbers from 0 to 1 apart: not enough for as many characters.
+    precise = {"compute": "float32"} if lstm is LSTM and classes > MOST_FOR_BFLOAT16 else {}
     model = keras.Sequential(
         [
             layers.Input((recipe.window, 1)),
-            lstm(recipe.units, recurrent_activation=gates),
+            lstm(recipe.units, recurrent_activation=gates, **precise),
             layers.Dropout(recipe.dropout),
             layers.Dense(classes, activation="softmax"),
         ]
@@ -172,29 +179,27 @@ class _StopOnSignal(keras.callbacks.Callback):
         self.model.stop_training = bool(self.caught)
 
 
-def train(model: Any, batches: Batches, epochs: int, verbose: int | str = "auto") -> int:
-    """Train with Keras' own `fit` and progress bar.
-
-    Returns:
-        the number of the signal that ended it early, or 0.
-    """
-    with caught_signals() as caught:
-        model.fit(batches, epochs=epochs, verbose=verbose, callbacks=[_StopOnSignal(caught)])
-    return caught[0] if caught else 0
+def train(
+    model: Any, batches: Batches, epochs: int, caught: list[int], verbose: int | str = "auto"
+) -> None:
+    """Train with Keras' own `fit` and progress bar; ends early when a signal is `caught`."""
+    model.fit(batches, epochs=epochs, verbose=verbose, callbacks=[_StopOnSignal(caught)])
 
 
 # Step 4: the weights to a file, and back. It holds no vocabulary: that takes the same text.
 
 
 def save(model: Any, file: Path) -> None:
-    """Write the weights with Keras' `save_weights`, in one step."""
-    half = file.with_name(f".{file.name}")
-    with writing_to(file):
-        try:
-            model.save_weights(half, overwrite=True)
-            half.replace(file)
-        finally:
-            half.unlink(missing_ok=True)
+    """Write the weights with Keras' `save_weights`.
+
+    Raises:
+        StorageError: if the file cannot be written; what was there before is untouched.
+    """
+    # By way of another folder: HDF5 writes in pieces, and a full disk would leave some.
+    with tempfile.TemporaryDirectory() as folder, writing_to(file):
+        whole = Path(folder) / f"all{SUFFIX}"
+        model.save_weights(whole)
+        write_atomically(file, whole.read_bytes())
 
 
 def load(file: str | Path, recipe: Recipe, classes: int) -> Any:
@@ -252,8 +257,9 @@ def write(
 
 
 def _draw(p_V: np.ndarray, temperature: float, rng: np.random.Generator) -> int:
-    logits_V = np.log(np.maximum(p_V, 1e-30)) / temperature
-    p_V = np.exp(logits_V - logits_V.max())
+    logits_V = np.log(np.maximum(p_V, 1e-30))
+    with np.errstate(over="ignore"):  # at temperatures near 0: exp(-inf) is what is meant
+        p_V = np.exp((logits_V - logits_V.max()) / temperature)
     return int(rng.choice(len(p_V), p=p_V / p_V.sum()))
 
 
@@ -263,7 +269,7 @@ def _draw(p_V: np.ndarray, temperature: float, rng: np.random.Generator) -> int:
 def run(
     text: str,
     recipe: Recipe,
-    file: Path,
+    file: str | Path,
     *,
     weights: str | Path | None = None,
     seed: int = 0,
@@ -277,7 +283,7 @@ def run(
     Args:
         text: in lower case, as `read` gives it.
         recipe: the numbers.
-        file: where the weights go.
+        file: where the weights go, NAME.weights.h5.
         weights: a file to load in place of training.
         seed: fixes all chance.
         length: the number of characters to write.
@@ -287,9 +293,14 @@ def run(
 
     Raises:
         TextError: if the text is too short.
+        SettingError: if Keras would not write such a file.
+        StorageError: if the file cannot be written.
         ModelError: if `weights` does not fit.
         Interrupted: if Ctrl-C ended the training; the weights so far are in `file`.
     """
+    file = Path(file)
+    if not file.name.endswith(SUFFIX):
+        raise SettingError(f"Keras wants a name that ends in {SUFFIX}, not {file}.")
     characters, to_id, to_character = alphabet(text)
     classes = len(characters)
     if len(text) <= recipe.window or classes < 2:
@@ -306,13 +317,14 @@ def run(
         model = load(weights, recipe, classes)
     else:
         model = build(recipe, classes)
-        stopped = train(
-            model, Batches(X, labels, classes, recipe.batch, seed), recipe.epochs, verbose
-        )
-        save(model, file)
-        if stopped:
+        batches = Batches(X, labels, classes, recipe.batch, seed)
+        with caught_signals() as caught:
+            train(model, batches, recipe.epochs, caught, verbose)
+            save(model, file)
+        if caught:
             raise Interrupted(
-                f"Stopped; the weights so far are in {file}; write with: --weights {file}", stopped
+                f"Stopped; the weights so far are in {file}; write with: --weights {file}",
+                caught[0],
             )
         model.load_weights(file)
         say(f"The weights are in {file}")

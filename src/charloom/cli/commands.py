@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from charloom.language_model import LanguageModel
     from charloom.training import Observer
 
+encoding_option = click.option(
+    "--encoding", metavar="NAME", help="The texts' encoding; found out by default."
+)
+field_option = click.option(
+    "--field", metavar="NAME", help="The field to read in .jsonl and .csv files."
+)
 READING = (
-    click.option("--encoding", metavar="NAME", help="The texts' encoding; found out by default."),
+    encoding_option,
     click.option("--lowercase", is_flag=True, help="Turn everything to lower case."),
-    click.option("--field", metavar="NAME", help="The field to read in .jsonl and .csv files."),
+    field_option,
     click.option("--lines", is_flag=True, help="Every line is a text of its own."),
 )
 

@@ -33,7 +33,10 @@ class _Group(click.Group):
         except OSError as error:  # what no part of the program foresaw
             click.echo(f"charloom: {error}", err=True)
             ctx.exit(1)
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            # PyTorch and JAX say so with an error of their own.
+            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+                raise
             click.echo(
                 "charloom: Out of memory; try a smaller --batch, --units or --count.", err=True
             )

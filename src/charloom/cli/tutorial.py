@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from .commands import encoding_option, field_option
 from .main import cli
-
-WEIGHTS_SUFFIX = ".weights.h5"  # Keras writes weights to no other
-
-TEXT_OPTIONS = (
-    click.option("--encoding", metavar="NAME", help="The texts' encoding; found out by default."),
-    click.option("--field", metavar="NAME", help="The field to read in .jsonl and .csv files."),
-)
-
-
-def text_options(command: Any) -> Any:
-    for option in reversed(TEXT_OPTIONS):
-        command = option(command)
-    return command
 
 
 @cli.command()
@@ -49,7 +38,8 @@ def text_options(command: Any) -> Any:
     help="0 takes the likeliest character, as the tutorial does.",
 )
 @click.option("--seed", type=int, help="Fixes all chance; drawn by default.")
-@text_options
+@encoding_option
+@field_option
 def tutorial(texts: tuple[str, ...], **options: Any) -> None:
     """Run the Keras tutorial's own recipe: train, save, load, write 500 characters.
 
@@ -82,29 +72,33 @@ def tutorial(texts: tuple[str, ...], **options: Any) -> None:
             temperature=options["temperature"],
             verbose=1 if sys.stderr.isatty() else 2,
         )
+        seen = set()
         for character in written:
+            seen.add(character)
             out.write(character)
             out.flush()
         out.write("\n")
+        if len(seen) == 1:
+            click.echo(
+                f"It wrote nothing but {seen.pop()!r}, the likeliest character of all; "
+                "--temperature 1 shows what else it knows.",
+                err=True,
+            )
         if options["seed"] is None:
             click.echo(f"The same again: --seed {seed}", err=True)
 
 
 def _weights_file(text: str, options: dict[str, Any]) -> Path:
     """Where the weights go: known to be free before anything is trained."""
-    from charloom.text import SettingError
+    from charloom.text import stem_of
 
-    stem = Path(text).name.split(".")[0] or "text"
-    file = Path(options["output"] or f"{'text' if stem == '-' else stem}{WEIGHTS_SUFFIX}")
-    if options["weights"] is not None:
-        return file
-    if not file.name.endswith(WEIGHTS_SUFFIX):
-        raise SettingError(f"Keras wants a name that ends in {WEIGHTS_SUFFIX}, not {file}.")
-    _check_free(
-        file,
-        options["overwrite"],
-        f"use it with --weights {file}, replace it with --overwrite, or",
-    )
+    file = Path(options["output"] or f"{stem_of(text, 'text')}.weights.h5")
+    if options["weights"] is None:
+        _check_free(
+            file,
+            options["overwrite"],
+            f"use it with --weights {file}, replace it with --overwrite, or",
+        )
     return file
 
 
@@ -116,6 +110,8 @@ def _check_free(file: Path, overwrite: bool, advice: str) -> None:
         raise SettingError(f"There is no folder {file.parent} for {file.name}; make it first.")
     if file.is_dir() or (file.exists() and not overwrite):
         raise StorageError(f"{file} is there already; {advice} choose another name with -o.")
+    if not os.access(file.parent, os.W_OK):
+        raise StorageError(f"{file.parent} may not be written; choose another place with -o.")
 
 
 @cli.command()
@@ -127,8 +123,9 @@ def _check_free(file: Path, overwrite: bool, advice: str) -> None:
     "-o", "--output", metavar="FILE", default="compare.png", show_default=True, help="The picture."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Fixes all chance.")
-@text_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes what is drawn.")
+@encoding_option
+@field_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(
     texts: tuple[str, ...],
@@ -140,19 +137,23 @@ def compare(
 ) -> None:
     """Train the tutorial's recipe and Charloom on the same text for the same time.
 
-    Both get the text in lower case, less its last tenth, on which both are scored.
+    Both learn from the text in lower case, less its last tenth, on which both are scored.
     """
     from charloom.comparison import compare
 
     picture = Path(output)
     _check_free(picture, overwrite, "replace it with --overwrite, or")
     result = compare(texts, minutes, say=lambda line: click.echo(line, err=True), **options)
-    result.save_picture(picture)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
-        return
-    click.echo(result.table())
-    click.echo(f"\nBoth go on from:\n\n{result.prompt}")
-    click.echo(f"\nThe tutorial, by argmax:\n\n{result.tutorial.text}")
-    click.echo(f"\nCharloom, at temperature 0.8:\n\n{result.charloom.text}")
-    click.echo(f"\nThe curves are in {picture}")
+    else:
+        click.echo(result.table())
+        click.echo(f"\nBoth go on from:\n\n{result.prompt}")
+        click.echo(f"\nThe tutorial, by argmax:\n\n{_visible(result.tutorial.text)}")
+        click.echo(f"\nCharloom, at temperature 0.8:\n\n{_visible(result.charloom.text)}")
+    result.save_picture(picture)  # last: what was measured is out, whatever becomes of it
+    click.echo(f"\nThe curves are in {picture}", err=True)
+
+
+def _visible(text: str) -> str:
+    return text if text.strip() else f"({len(text)} blanks)"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from charloom.text import CharloomError, Reading, TextError, read_joined
+from charloom.text import CharloomError, Reading, TextError, read_joined, writing_to
 from charloom.training import SMALLEST_SPLIT, Interrupted, Settings, caught_signals
 
 from .picture import save_picture
-from .task import TASK, TEXT, VALIDATION, Name, Side, Task, read_json, write_json
+from .task import HELD_OUT, TASK, TEXT, Name, Side, Task, read_json, write_json
 
 WINDOW = 100  # the tutorial's
 MOST_SCORED = 20_000  # characters held out; the tutorial reads 100 for each of them
@@ -88,9 +91,11 @@ def compare(
 ) -> Comparison:
     """Train the tutorial's recipe and Charloom on the same text for the same time.
 
-    Both get the text in lower case, as in the tutorial, less its last tenth. They run
-    one after the other, each in a process of its own. The tutorial's clock stands still
-    while it is scored; Charloom's deadline includes that.
+    Both get the text in lower case, as in the tutorial, less its last tenth, on which both
+    are scored. Of its part Charloom holds out a tenth once more, to know when to stop.
+    They run one after the other, each in a process of its own. The tutorial trains to
+    the end of its time, and its clock stands still while it is scored; Charloom's deadline
+    includes that.
 
     Args:
         texts: files, folders or globs; one or several.
@@ -101,24 +106,30 @@ def compare(
 
     Raises:
         TextError: if a text cannot be read, or is too small to hold a part out.
+        SettingError: if minutes or seed are out of their range.
+        StorageError: if the folder for temporary files cannot be written.
+        CharloomError: if a side fails.
         Interrupted: if it was stopped; nothing is kept.
     """
     Settings(minutes=minutes, seed=seed)  # for its checks
     paths = [texts] if isinstance(texts, str | Path) else list(texts)
     text = read_joined(paths, Reading(encoding, lowercase=True, field=field))
-    if len(text) < SMALLEST_SPLIT:
+    split = int(len(text) * (1 - HELD_OUT))
+    if split < SMALLEST_SPLIT or len(set(text[:split])) < 2:
         raise TextError(
-            f"The text has {len(text):,} characters, and with fewer than {SMALLEST_SPLIT:,} too "
-            "little can be held out to compare on; give a longer one."
+            f"The text has {len(text):,} characters, {len(set(text))} of them different: too few "
+            f"to compare on; give one with over {SMALLEST_SPLIT / (1 - HELD_OUT):,.0f}."
         )
-    split = int(len(text) * (1 - VALIDATION))
     scored = min(len(text) - split, MOST_SCORED)
     prompt = text[split : split + WINDOW]
     say(
         f"{len(text):,} characters: {split:,} to train on, and the next {scored:,} to score; "
         f"{minutes:g} minutes for each side."
     )
-    with tempfile.TemporaryDirectory(prefix="charloom-compare-") as name:
+    with (
+        writing_to(Path(tempfile.gettempdir())),
+        tempfile.TemporaryDirectory(prefix="charloom-compare-") as name,
+    ):
         folder = Path(name)
         (folder / TEXT).write_bytes(text.encode("utf-8"))
         write_json(folder / TASK, asdict(Task(minutes, split, scored, WRITTEN, prompt, seed)))
@@ -137,12 +148,13 @@ def _run(name: Name, folder: Path, environment: dict[str, str]) -> Side:
         CharloomError: the error that ended it.
         Interrupted: if a signal came first.
     """
-    command = [sys.executable, "-m", "charloom.comparison.sides", name, str(folder)]
+    # -P: a file of the user's called random.py is not to be taken for Python's.
+    command = [sys.executable, "-P", "-m", "charloom.comparison.sides", name, str(folder)]
     # The prepared text is of use to nobody else, so it goes with the folder.
     own = {**os.environ, "CHARLOOM_CACHE": str(folder / "cache"), **environment}
-    # stdin is nobody's: what the user types is not for the sides.
     with caught_signals() as caught:
-        process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL)
+        with _ignored_interrupts():
+            process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL)
         try:
             while not caught and process.poll() is None:
                 try:
@@ -155,7 +167,7 @@ def _run(name: Name, folder: Path, environment: dict[str, str]) -> Side:
     if caught:
         raise Interrupted("Stopped; a comparison keeps nothing before both sides end.", caught[0])
     result = folder / f"{name}.json"
-    if not result.exists():
+    if process.returncode or not result.exists():
         raise CharloomError(
             f"The {name} side ended without a result (exit status {process.returncode}); "
             "perhaps memory ran out: close other programs, or give a smaller text."
@@ -164,3 +176,16 @@ def _run(name: Name, folder: Path, environment: dict[str, str]) -> Side:
     if "error" in data:
         raise CharloomError(data["error"])
     return Side.from_dict(data)
+
+
+@contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    """A process started in here leaves Ctrl-C, which a terminal sends to both, to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -6,6 +6,7 @@ python -m charloom.comparison.sides NAME FOLDER
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from charloom.text import CharloomError
 
-from .task import TASK, TEXT, VALIDATION, Point, Side, Task, read_json, write_json
+from .task import TASK, TEXT, TRAINING, Point, Side, Task, read_json, write_json
 
 LN2 = math.log(2)
 CHECKS = 40  # looks at the tutorial's run, in the time it has
@@ -27,15 +28,20 @@ LEAST_P = 1e-7  # where Keras' cross-entropy cuts probabilities off, too
 
 def main(name: str, folder: Path) -> None:
     """Run one side, and leave its result (or its error) in the folder."""
+    os.dup2(2, 1)  # what libraries print is no result
     task = Task(**read_json(folder / TASK))
     text = (folder / TEXT).read_bytes().decode("utf-8")
     try:
         run = tutorials_side if name == "tutorial" else charlooms_side
-        side = run(task, text, folder)
-        result = side.to_dict()
+        result = run(task, text, folder).to_dict()
     except CharloomError as error:
         result = {"error": str(error)}
-    write_json(folder / f"{name}.json", result)
+    except Exception as error:  # whatever it is, it is told by the process that was asked
+        result = {"error": f"The {name} side failed ({type(error).__name__}: {error})."}
+    try:
+        write_json(folder / f"{name}.json", result)
+    except CharloomError as error:
+        sys.exit(f"charloom: {error}")
 
 
 def tutorials_side(task: Task, text: str, folder: Path) -> Side:
@@ -58,7 +64,7 @@ def tutorials_side(task: Task, text: str, folder: Path) -> Side:
     model = tutorial.build(recipe, len(characters))
     batches = tutorial.Batches(X[:first], labels[:first], len(characters), recipe.batch, task.seed)
     run = _train(model, batches, 60 * task.minutes, (held_X, held_labels))
-    bits = _bits(model, held_X, held_labels)
+    bits = _bits(model, held_X, held_labels, recipe.batch)
 
     prompt = np.array([to_id[c] for c in task.prompt])
     writing = tutorial.write(model, prompt, to_character, task.written)
@@ -83,21 +89,21 @@ def _train(
     """Train for so many seconds. Looks at the run, and the first batch, stop the clock."""
     X, labels = (array[:CHECK_WINDOWS] for array in held_out)
     curve = _Curve()
-    model.train_on_batch(*batches[0])  # makes all ready, which takes JAX seconds
+    for number in (0, len(batches) - 1):  # makes all ready, which takes JAX seconds
+        model.train_on_batch(*batches[number])
     spent = looked = loss = 0.0
     trained = steps = 0
     while spent < seconds:
         for number in range(len(batches)):
             began = time.monotonic()
             X_batch, y_batch = batches[number]
-            model.reset_metrics()  # else Keras gives a mean over all batches so far
             last = float(model.train_on_batch(X_batch, y_batch))
             spent += time.monotonic() - began
             trained, steps = trained + len(X_batch), steps + 1
             loss += max(1 / steps, 0.02) * (last - loss)  # over about fifty, as Charloom's
             if spent - looked >= seconds / CHECKS or spent >= seconds:
                 looked = spent
-                bits = _bits(model, X, labels)
+                bits = _bits(model, X, labels, batches.batch)
                 curve.add(Point(spent, trained / len(batches.X), loss / LN2, bits))
             if spent >= seconds:
                 break
@@ -105,19 +111,24 @@ def _train(
     return curve
 
 
-def _bits(model: Any, X: np.ndarray, labels: np.ndarray) -> float:
+def _bits(model: Any, X: np.ndarray, labels: np.ndarray, batch: int) -> float:
     """Bits per character of a Keras model on windows."""
     total = 0.0
     for start in range(0, len(labels), CHECK_WINDOWS):
         some = labels[start : start + CHECK_WINDOWS]
-        p = model.predict(X[start : start + CHECK_WINDOWS], batch_size=CHECK_WINDOWS, verbose=0)
+        # In batches as large as in training, or looking would take more memory than learning.
+        p = model.predict(X[start : start + CHECK_WINDOWS], batch_size=batch, verbose=0)
         chosen = np.asarray(p, np.float64)[np.arange(len(some)), some]
         total -= float(np.log2(np.maximum(chosen, LEAST_P)).sum())
     return total / len(labels)
 
 
 def charlooms_side(task: Task, text: str, folder: Path) -> Side:
-    """`charloom.train` as it is, on the same file."""
+    """`charloom.train` as it is, on the training part.
+
+    It holds out a tenth of that once more, to know when to stop: so it is scored on
+    text that it has chosen nothing by, as the tutorial is.
+    """
     from charloom.training import Check, Observer, train
 
     curve = _Curve()
@@ -125,15 +136,15 @@ def charlooms_side(task: Task, text: str, folder: Path) -> Side:
     class Watch(Observer):
         def check(self, check: Check, sample: str) -> None:
             bits = check.validation_bits
-            assert bits is not None  # the text is long enough to hold a part out
+            assert bits is not None  # `compare` asks for a text long enough
             curve.add(Point(check.seconds, check.epoch, check.training_bits, bits))
 
+    (folder / TRAINING).write_bytes(text[: task.split].encode("utf-8"))
     model = train(
-        folder / TEXT,
+        folder / TRAINING,
         folder / "model",
         encoding="utf-8",
         minutes=task.minutes,
-        validation=VALIDATION,
         seed=task.seed,
         observer=Watch(),
     )

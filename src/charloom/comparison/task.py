@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from charloom.model import write_atomically
+
 Name = Literal["tutorial", "charloom"]
 
-TEXT, TASK = "text.txt", "task.json"  # in the comparison's folder; results are NAME.json
-VALIDATION = 0.1  # the share held out, as `charloom train` has it
+# In the comparison's folder; results are NAME.json.
+TEXT, TRAINING, TASK = "text.txt", "training.txt", "task.json"
+HELD_OUT = 0.1  # the share of the text that both are scored on
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Point:
     seconds: float
     epoch: float
     training_bits: float
-    held_out_bits: float
+    held_out_bits: float  # on some of what is scored in the end; for Charloom, on its own part
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Side:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data), "utf-8")
+    write_atomically(path, json.dumps(data).encode("utf-8"))
 
 
 def read_json(path: Path) -> Any:

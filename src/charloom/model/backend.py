@@ -11,6 +11,8 @@ from types import ModuleType
 
 from charloom.text import SettingError
 
+BACKENDS = ("torch", "jax", "tensorflow")  # those of Keras' that can train
+
 
 def import_keras() -> ModuleType:
     """Keras, with the backend chosen by KERAS_BACKEND or else PyTorch.
@@ -19,15 +21,19 @@ def import_keras() -> ModuleType:
         SettingError: if there is no such backend here.
     """
     chosen = os.environ.setdefault("KERAS_BACKEND", "torch")
+    if chosen not in BACKENDS:
+        raise SettingError(
+            f"KERAS_BACKEND is {chosen!r}; choose {', '.join(BACKENDS)}, or unset it for torch."
+        )
     with warnings.catch_warnings():
         # Notices of libraries that Keras imports are no matter of the user's.
         warnings.simplefilter("ignore")
         try:
             import keras
-        except (ImportError, ValueError) as error:
+        except ImportError as error:
             raise SettingError(
                 f"Keras cannot run on {chosen!r}, which KERAS_BACKEND names ({error}); "
-                "install it, or choose torch, jax or tensorflow."
+                f"install it, or choose another of {', '.join(BACKENDS)}."
             ) from None
     return keras
 

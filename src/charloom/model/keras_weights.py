@@ -25,8 +25,9 @@ from charloom.text import ModelError
 
 from .shape import MOST_UNITS, MOST_VOCABULARY
 
-_KERAS_3 = [f"layers/lstm/cell/vars/{n}" for n in range(3)]
-_KERAS_3 += [f"layers/dense/vars/{n}" for n in range(2)]
+_KERAS_3 = [f"lstm/cell/vars/{n}" for n in range(3)] + [f"dense/vars/{n}" for n in range(2)]
+# Keras 2.12 and 2.13 had the newer layout already, under another name.
+_KERAS_3_ROOTS = ("layers", "_layer_checkpoint_dependencies")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def read_tutorial_weights(path: str | Path) -> TutorialWeights:
     try:
         with h5py.File(path, "r") as file:
             return _read(file)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError):
+    except PermissionError:
+        raise ModelError(f"{path} may not be read; change its permissions.") from None
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError):
         raise ModelError(
             f"{path} does not hold weights of the tutorial's three layers (LSTM, dropout, "
             "dense), as Keras' save_weights writes them; give another file."
@@ -72,24 +75,28 @@ def read_tutorial_weights(path: str | Path) -> TutorialWeights:
 
 
 def _read(file: Any) -> TutorialWeights:
-    if "layers" in file:
-        return TutorialWeights(_arrays(file, _KERAS_3), hard_gates=False)
+    top = list(file)  # names alone: to ask h5py for one would follow where it links to
+    for root in _KERAS_3_ROOTS:
+        if root in top:
+            names = [f"{root}/{name}" for name in _KERAS_3]
+            return TutorialWeights(_arrays(file, names), hard_gates=False)
     # A whole model of Keras 2 (`model.save`) keeps the same groups one level down.
-    within = "model_weights/" if "model_weights" in file else ""
-    root = file.get("model_weights", file)
+    within = "model_weights/" if "model_weights" in top else ""
+    attributes = _node(file, within.rstrip("/")).attrs
     names = []
-    for layer in map(_text, root.attrs["layer_names"]):
-        names += [f"{within}{layer}/{_text(name)}" for name in root[layer].attrs["weight_names"]]
-    return TutorialWeights(_arrays(file, names), _has_hard_gates(root))
+    for layer in map(_text, attributes["layer_names"]):
+        group = _node(file, within + layer)
+        names += [f"{within}{layer}/{_text(name)}" for name in group.attrs["weight_names"]]
+    return TutorialWeights(_arrays(file, names), _has_hard_gates(file, attributes))
 
 
-def _arrays(root: Any, names: list[str]) -> tuple[np.ndarray, ...]:
+def _arrays(file: Any, names: list[str]) -> tuple[np.ndarray, ...]:
     """The five arrays.
 
     Raises:
         ValueError: if there are not five, or their shapes do not belong together.
     """
-    sets = [_dataset(root, name) for name in names]
+    sets = [_dataset(file, name) for name in names]
     if len(sets) != 5 or len(sets[3].shape) != 2:
         raise ValueError
     units, classes = sets[3].shape
@@ -103,28 +110,40 @@ def _arrays(root: Any, names: list[str]) -> tuple[np.ndarray, ...]:
     return arrays
 
 
-def _dataset(root: Any, name: str) -> Any:
-    """A dataset that lies in this very file: a link could name any other on the disk."""
+def _dataset(file: Any, name: str) -> Any:
     import h5py
 
-    node = root
-    for part in name.split("/"):
-        if not isinstance(node.get(part, getlink=True), h5py.HardLink):
-            raise ValueError
-        node = node[part]
+    node = _node(file, name)
     if not isinstance(node, h5py.Dataset) or node.is_virtual or node.external:
         raise ValueError
     return node
 
 
-def _has_hard_gates(root: Any) -> bool:
-    """Whether the file is from when Keras' LSTM had the hard sigmoid as its default.
+def _node(file: Any, name: str) -> Any:
+    """What lies in this very file under a name: a link could lead to any other on the disk."""
+    import h5py
 
-    That ended with Keras 2.3 and TensorFlow 2.0, whose Keras called itself 2.2.4-tf. (So did
-    that of TensorFlow 1.14 and 1.15, whose default was still the hard one: the file does not
-    tell the two apart, and the later is taken.)
+    node = file
+    for part in filter(None, name.split("/")):
+        if not isinstance(node, h5py.Group):
+            raise ValueError
+        if node.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise ValueError
+        node = node[part]
+    return node
+
+
+def _has_hard_gates(file: Any, attributes: Any) -> bool:
+    """Whether the gates are the hard sigmoid that Keras' LSTM once had as its default.
+
+    A whole model says so. Weights alone only tell the version: the default changed with
+    Keras 2.3 and TensorFlow 2.0, whose Keras called itself 2.2.4-tf. (So did that of the
+    last TensorFlows 1, still with the hard one: the later is taken.)
     """
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)(-tf)?", _text(root.attrs.get("keras_version", "")))
+    named = re.search(r'"recurrent_activation": "(\w+)"', _text(file.attrs.get("model_config", "")))
+    if named is not None:
+        return named[1] == "hard_sigmoid"
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)(-tf)?", _text(attributes.get("keras_version", "")))
     if found is None:
         return False
     version = tuple(int(part) for part in found.groups()[:3])

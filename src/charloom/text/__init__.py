@@ -14,11 +14,12 @@ from .corpus import (
 )
 from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
 from .samples import SAMPLES, sample
-from .sources import END, Reading
+from .sources import END, PIPE, Reading, stem_of
 from .vocabulary import UNICODE_CHARACTERS, Folding, Kind, Vocabulary, build_vocabulary
 
 __all__ = [
     "END",
+    "PIPE",
     "SAMPLES",
     "UNICODE_CHARACTERS",
     "CharloomError",
@@ -41,5 +42,6 @@ __all__ = [
     "read_texts",
     "reopen",
     "sample",
+    "stem_of",
     "writing_to",
 ]

@@ -33,6 +33,7 @@ TEXT_SUFFIXES = (".txt", ".md")
 ROW_SUFFIXES = (".jsonl", ".csv")
 # What a folder that holds a model holds, whole or half trained.
 MODEL_SIGNS = ("model.safetensors", "training/checkpoint.safetensors")
+PIPE = "-"  # standard input
 PIECE = 1 << 20  # bytes or characters read at a time
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -108,6 +109,12 @@ class Survey:
     detected: bool  # False where a byte-order mark, UTF-8 itself or the user said so
 
 
+def stem_of(text: str | Path, default: str) -> str:
+    """What is made from a text is named after it: `poems` for poems.txt.gz and for poems*."""
+    stem = Path(text).name.split(".")[0].strip("*?[]")
+    return default if stem in ("", PIPE) else stem
+
+
 def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
     """The files that `texts` name, in a fixed order, each once.
 
@@ -123,7 +130,7 @@ def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
     for text in texts:
         name = str(text)
         path = Path(name)
-        if name == "-":
+        if name == PIPE:
             paths = [_spool(sys.stdin.buffer)]
         elif path.is_fifo():  # as in `charloom train <(zcat x.gz)`
             with path.open("rb") as pipe:
@@ -137,7 +144,7 @@ def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
             if not paths:
                 raise TextError(f"There is no file, folder or match for {name!r}; check the path.")
         for one in paths:
-            label = "standard input" if name == "-" else str(one)
+            label = "standard input" if name == PIPE else str(one)
             found.setdefault(one.resolve(), Source(one, label))
     if not found:
         raise TextError("No text was named; give at least one file, folder or '-'.")

@@ -12,6 +12,7 @@ from charloom.language_model import LanguageModel
 from charloom.model import ModelData, NetworkShape, save_model
 from charloom.scoring import MOST_XZ, Score, ngram_nats, spread_nats, xz_bits
 from charloom.text import (
+    PIPE,
     Corpus,
     Ids,
     Reading,
@@ -21,6 +22,7 @@ from charloom.text import (
     build_vocabulary,
     prepare,
     reopen,
+    stem_of,
 )
 
 from .checkpoint import Checkpoint, check_checkpoint, load_checkpoint, save_checkpoint
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 LN2 = math.log(2)
-PIPE = "-"
 # Without a validation part nothing tells when to stop; by then a small text is known.
 EPOCHS_WITHOUT_VALIDATION = 60
 
@@ -348,6 +349,5 @@ def _is_pipe(text: str | Path) -> bool:
 
 
 def _named_after(texts: list[str | Path]) -> Path:
-    first = Path(texts[0]) if texts else Path("model")
-    stem = first.name.split(".")[0].strip("*?[]") or "model"
-    return Path("model" if stem == "-" else f"{stem}-model")
+    stem = stem_of(texts[0], "") if texts else ""
+    return Path(f"{stem}-model" if stem else "model")
