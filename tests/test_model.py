@@ -23,7 +23,8 @@ SHAPE = NetworkShape(vocabulary=30, units=24, layers=2, embedding=12)
 def network():
     from charloom.model.network import Network
 
-    return Network(SHAPE, seed=3)
+    # float32, whatever the processor has: it is compared with NumPy's.
+    return Network(SHAPE, seed=3, compute="float32")
 
 
 def test_the_fast_lstm_gives_the_stock_layers_numbers_and_gradients() -> None:
