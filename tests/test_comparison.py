@@ -169,7 +169,7 @@ def test_a_side_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(sides, "tutorials_side", fails)
     monkeypatch.setattr(sides.os, "dup2", lambda *_: None)
-    write_json(tmp_path / "task.json", vars(Task(1.0, 1, 1, 1, "", 0)))
+    write_json(tmp_path / "task.json", vars(Task(1.0, 1, 1, "", 0)))
     (tmp_path / "text.txt").write_text("x")
     sides.main("tutorial", tmp_path)
     assert "can't allocate memory" in json.loads((tmp_path / "tutorial.json").read_text())["error"]

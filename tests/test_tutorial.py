@@ -50,6 +50,17 @@ def test_characters_are_numbered_in_their_order(tutorial, monologue: str) -> Non
     assert tutorial.alphabet(monologue.lower())[1]["o"] >= 20
 
 
+def test_the_recipes_numbers_are_the_same_where_keras_is_not_imported(tutorial) -> None:
+    from charloom.cli.tutorial import tutorial as command
+    from charloom.comparison.compare import WINDOW
+    from charloom.comparison.picture import TUTORIALS_EPOCHS
+
+    recipe = tutorial.Recipe()
+    defaults = {option.name: option.default for option in command.params}
+    assert vars(recipe) == {name: defaults[name] for name in vars(recipe)}
+    assert (recipe.window, recipe.epochs) == (WINDOW, TUTORIALS_EPOCHS)
+
+
 def test_the_text_is_read_in_lower_case(tutorial, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Her Father", "utf-8")
     (tmp_path / "b.txt").write_text("LOVED me", "utf-8")

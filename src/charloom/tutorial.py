@@ -21,13 +21,14 @@ import numpy as np
 
 from charloom.model import read_tutorial_weights, write_atomically
 from charloom.model.lstm import FastLSTM, keras
+from charloom.model.shape import MOST_UNITS
 from charloom.text import (
     ModelError,
-    Reading,
     SettingError,
     TextError,
+    check_dropout,
     check_whole,
-    read_joined,
+    read_lowercase,
     writing_to,
 )
 from charloom.training import Interrupted, caught_signals
@@ -67,11 +68,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_whole("window", self.window, 1, 10_000)
-        check_whole("units", self.units, 1, 8192)
+        check_whole("units", self.units, 1, MOST_UNITS)
         check_whole("epochs", self.epochs, 1, 10**6)
         check_whole("batch", self.batch, 1, 10**6)
-        if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout must be at least 0 and under 1, not {self.dropout}.")
+        check_dropout(self.dropout)
 
 
 # Step 1: the text in lower case, and an id for each of its characters.
@@ -79,7 +79,7 @@ class Recipe:
 
 def read(texts: Iterable[str | Path], encoding: str | None = None, field: str | None = None) -> str:
     """The text of files, in lower case: fewer characters to tell apart."""
-    return read_joined(texts, Reading(encoding, lowercase=True, field=field))
+    return read_lowercase(texts, encoding, field)
 
 
 def alphabet(text: str) -> tuple[list[str], dict[str, int], dict[int, str]]:

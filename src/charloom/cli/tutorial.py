@@ -46,7 +46,7 @@ def tutorial(texts: tuple[str, ...], **options: Any) -> None:
     Slow, and poor on small texts, which is what it is here to show; `charloom train`
     does it as it should be. KERAS_BACKEND may be torch, jax or tensorflow.
     """
-    from charloom.text import Reading, check_whole, read_joined
+    from charloom.text import check_whole, read_lowercase
     from charloom.writing import Sampling, new_seed
 
     seed = new_seed() if options["seed"] is None else options["seed"]
@@ -55,8 +55,7 @@ def tutorial(texts: tuple[str, ...], **options: Any) -> None:
     Sampling(temperature=options["temperature"])  # only for its check
     file = _weights_file(texts[0], options)
     # Read before Keras is loaded, which takes seconds: a mistyped name is told at once.
-    reading = Reading(options["encoding"], lowercase=True, field=options["field"])
-    text = read_joined(texts, reading)
+    text = read_lowercase(texts, options["encoding"], options["field"])
     # Keras prints its progress where the text goes, which others may want to read alone.
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from charloom.text import CharloomError, Reading, TextError, read_joined, writing_to
+from charloom.text import CharloomError, TextError, read_lowercase, writing_to
 from charloom.training import SMALLEST_SPLIT, Interrupted, Settings, caught_signals
 
 from .picture import save_picture
@@ -22,7 +22,6 @@ from .task import HELD_OUT, TASK, TEXT, Name, Side, Task, read_json, write_json
 
 WINDOW = 100  # the tutorial's
 MOST_SCORED = 20_000  # characters held out; the tutorial reads 100 for each of them
-WRITTEN = 200
 TOLD: dict[Name, str] = {
     "tutorial": "The tutorial's recipe, on Keras:",
     "charloom": "Charloom's own training:",
@@ -113,7 +112,7 @@ def compare(
     """
     Settings(minutes=minutes, seed=seed)  # for its checks
     paths = [texts] if isinstance(texts, str | Path) else list(texts)
-    text = read_joined(paths, Reading(encoding, lowercase=True, field=field))
+    text = read_lowercase(paths, encoding, field)
     split = int(len(text) * (1 - HELD_OUT))
     if split < SMALLEST_SPLIT or len(set(text[:split])) < 2:
         raise TextError(
@@ -132,7 +131,7 @@ def compare(
     ):
         folder = Path(name)
         (folder / TEXT).write_bytes(text.encode("utf-8"))
-        write_json(folder / TASK, asdict(Task(minutes, split, scored, WRITTEN, prompt, seed)))
+        write_json(folder / TASK, asdict(Task(minutes, split, scored, prompt, seed)))
         say(TOLD["tutorial"])
         tutorial = _run("tutorial", folder, {})
         say(TOLD["charloom"])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
-from charloom.model import write_atomically
+from charloom.training.report import drawn_curves
 
 from .task import Side
 
@@ -20,33 +19,23 @@ STYLES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def save_picture(path: Path, tutorial: Side, charloom: Side) -> None:
     """Bits per character against seconds: thick held out, thin in training."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4.2), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for side, (label, style) in zip((tutorial, charloom), STYLES, strict=True):
-        seconds = [point.seconds for point in side.curve]
-        held_out = [point.held_out_bits for point in side.curve]
-        training = [point.training_bits for point in side.curve]
-        axes.plot(seconds, held_out, label=f"{label}, held out", linewidth=2.2, **style)
-        axes.plot(seconds, training, label=f"{label}, training", linewidth=0.9, **style)
-    five = [p.seconds for p in tutorial.curve if p.epoch >= TUTORIALS_EPOCHS]
-    if five:
-        axes.axvline(five[0], color="#888", linewidth=0.8, linestyle=":")
-        axes.annotate(
-            " the tutorial's 5 epochs end",
-            (five[0], 0.98),
-            xycoords=("data", "axes fraction"),
-            va="top",
-            color="#666",
-            fontsize="small",
-        )
-    axes.set_xlabel("seconds of training")
-    axes.set_ylabel("bits per character")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    write_atomically(path, out.getvalue())
+    with drawn_curves(path, (7.5, 4.2)) as axes:
+        for side, (label, style) in zip((tutorial, charloom), STYLES, strict=True):
+            seconds = [point.seconds for point in side.curve]
+            held_out = [point.held_out_bits for point in side.curve]
+            training = [point.training_bits for point in side.curve]
+            axes.plot(seconds, held_out, label=f"{label}, held out", linewidth=2.2, **style)
+            axes.plot(seconds, training, label=f"{label}, training", linewidth=0.9, **style)
+        five = [p.seconds for p in tutorial.curve if p.epoch >= TUTORIALS_EPOCHS]
+        if five:
+            axes.axvline(five[0], color="#888", linewidth=0.8, linestyle=":")
+            axes.annotate(
+                " the tutorial's 5 epochs end",
+                (five[0], 0.98),
+                xycoords=("data", "axes fraction"),
+                va="top",
+                color="#666",
+                fontsize="small",
+            )
+        axes.set_xlabel("seconds of training")
+        axes.figure.legend(loc="outside lower center", ncols=4, fontsize="small")

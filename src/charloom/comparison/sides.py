@@ -22,6 +22,7 @@ LN2 = math.log(2)
 CHECKS = 40  # looks at the tutorial's run, in the time it has
 CHECK_WINDOWS = 1024  # of those held out, in each look
 LINES_EVERY = 4.0  # seconds between lines
+WRITTEN = 200  # characters that each side writes
 TIMED = 2000  # characters that Charloom writes to be timed: 200 take it no time
 LEAST_P = 1e-7  # where Keras' cross-entropy cuts probabilities off, too
 
@@ -67,16 +68,17 @@ def tutorials_side(task: Task, text: str, folder: Path) -> Side:
     bits = _bits(model, held_X, held_labels, recipe.batch)
 
     prompt = np.array([to_id[c] for c in task.prompt])
-    writing = tutorial.write(model, prompt, to_character, task.written)
+    writing = tutorial.write(model, prompt, to_character, WRITTEN)
     written, began = next(writing), time.monotonic()  # the first is slower: all is made ready
     written += "".join(writing)
+    end = run.points[-1]
     return Side(
         name="tutorial",
         bits_per_character=bits,
-        seconds=run.points[-1].seconds,
-        epochs=run.points[-1].epoch,
-        trained_per_second=run.points[-1].epoch * first / run.points[-1].seconds,
-        written_per_second=(task.written - 1) / (time.monotonic() - began),
+        seconds=end.seconds,
+        epochs=end.epoch,
+        trained_per_second=end.epoch * first / end.seconds,
+        written_per_second=(WRITTEN - 1) / (time.monotonic() - began),
         peak_memory=_peak_memory(),
         text=written,
         curve=tuple(run.points),
@@ -86,10 +88,10 @@ def tutorials_side(task: Task, text: str, folder: Path) -> Side:
 def _train(
     model: Any, batches: Any, seconds: float, held_out: tuple[np.ndarray, np.ndarray]
 ) -> _Curve:
-    """Train for so many seconds. Looks at the run, and the first batch, stop the clock."""
+    """Train for so many seconds, less what looking at the run and making all ready take."""
     X, labels = (array[:CHECK_WINDOWS] for array in held_out)
     curve = _Curve()
-    for number in (0, len(batches) - 1):  # makes all ready, which takes JAX seconds
+    for number in (0, len(batches) - 1):  # JAX takes seconds for each size of batch it meets
         model.train_on_batch(*batches[number])
     spent = looked = loss = 0.0
     trained = steps = 0
@@ -113,14 +115,10 @@ def _train(
 
 def _bits(model: Any, X: np.ndarray, labels: np.ndarray, batch: int) -> float:
     """Bits per character of a Keras model on windows."""
-    total = 0.0
-    for start in range(0, len(labels), CHECK_WINDOWS):
-        some = labels[start : start + CHECK_WINDOWS]
-        # In batches as large as in training, or looking would take more memory than learning.
-        p = model.predict(X[start : start + CHECK_WINDOWS], batch_size=batch, verbose=0)
-        chosen = np.asarray(p, np.float64)[np.arange(len(some)), some]
-        total -= float(np.log2(np.maximum(chosen, LEAST_P)).sum())
-    return total / len(labels)
+    # In batches as large as in training, or looking would take more memory than learning.
+    p_NxV = np.asarray(model.predict(X, batch_size=batch, verbose=0), np.float64)
+    chosen_N = p_NxV[np.arange(len(labels)), labels]
+    return float(-np.log2(np.maximum(chosen_N, LEAST_P)).mean())
 
 
 def charlooms_side(task: Task, text: str, folder: Path) -> Side:
@@ -160,7 +158,7 @@ def charlooms_side(task: Task, text: str, folder: Path) -> Side:
         trained_per_second=model.scores["characters_per_second"],
         written_per_second=per_second,
         peak_memory=_peak_memory(),
-        text=model.write(task.prompt, length=task.written, seed=task.seed),
+        text=model.write(task.prompt, length=WRITTEN, seed=task.seed),
         curve=tuple(curve.points),
     )
 

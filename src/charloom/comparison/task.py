@@ -24,7 +24,6 @@ class Task:
         minutes: how long each side trains.
         split: characters before it train, those from it on are held out.
         scored: how many of those held out are scored.
-        written: how many characters each writes.
         prompt: what both go on from.
         seed: fixes all chance.
     """
@@ -32,7 +31,6 @@ class Task:
     minutes: float
     split: int
     scored: int
-    written: int
     prompt: str
     seed: int
 

@@ -1,13 +1,13 @@
 """Files to ids: reading, decoding, the vocabulary and the prepared corpus."""
 
-from .checks import check_whole
+from .checks import check_dropout, check_whole
 from .corpus import (
     Corpus,
     Ids,
     TextFacts,
     cache_folder,
     prepare,
-    read_joined,
+    read_lowercase,
     read_texts,
     reopen,
     writing_to,
@@ -36,9 +36,10 @@ __all__ = [
     "Vocabulary",
     "build_vocabulary",
     "cache_folder",
+    "check_dropout",
     "check_whole",
     "prepare",
-    "read_joined",
+    "read_lowercase",
     "read_texts",
     "reopen",
     "sample",

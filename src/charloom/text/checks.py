@@ -13,3 +13,13 @@ def check_whole(name: str, value: int, least: int, most: int) -> None:
     """
     if type(value) is not int or not least <= value <= most:
         raise SettingError(f"{name} must be a whole number from {least} to {most}, not {value}.")
+
+
+def check_dropout(share: float) -> None:
+    """Make sure that a share to drop leaves something.
+
+    Raises:
+        SettingError: if it does not.
+    """
+    if not 0 <= share < 1:
+        raise SettingError(f"dropout must be at least 0 and under 1, not {share}.")

@@ -338,6 +338,9 @@ def read_texts(texts: Iterable[str | Path], reading: Reading) -> str:
     return "".join(_all_pieces(sources, encodings, reading))
 
 
-def read_joined(texts: Iterable[str | Path], reading: Reading) -> str:
-    """Texts as one string, each on a line of its own, for what knows no ends of texts."""
-    return read_texts(texts, reading).removesuffix(END).replace(END, "\n")
+def read_lowercase(
+    texts: Iterable[str | Path], encoding: str | None = None, field: str | None = None
+) -> str:
+    """Texts as the tutorial reads one: a single string, in lower case; several on lines apart."""
+    text = read_texts(texts, Reading(encoding, lowercase=True, field=field))
+    return text.removesuffix(END).replace(END, "\n")

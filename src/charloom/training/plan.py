@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charloom.model.shape import MOST_LAYERS, MOST_UNITS
-from charloom.text import SettingError, check_whole
+from charloom.text import SettingError, check_dropout, check_whole
 
 SMALLEST_SPLIT = 1000  # characters; a text this small has too little to hold any out
 
@@ -41,8 +41,7 @@ class Plan:
         check_whole("steps", self.steps, 1, 4096)
         if self.epochs is not None:
             check_whole("epochs", self.epochs, 1, 10**6)
-        if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout must be at least 0 and under 1, not {self.dropout}.")
+        check_dropout(self.dropout)
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 1):
             raise SettingError(
                 f"learning rate must be over 0 and at most 1, not {self.learning_rate}."

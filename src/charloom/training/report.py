@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charloom.model import ModelData, write_atomically
 
 from .progress import Check
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLUMNS = (
     "step",
@@ -44,27 +48,39 @@ def history_csv(history: Sequence[Check]) -> str:
 
 def save_curve(path: Path, history: Sequence[Check], scores: dict[str, Any]) -> None:
     """Draw bits per character against seconds, with the yardsticks as lines."""
+    with drawn_curves(path, (7, 4)) as axes:
+        seconds = [check.seconds for check in history]
+        training = [check.training_bits for check in history]
+        axes.plot(seconds, training, label="training", color="#999")
+        known = [(c.seconds, c.validation_bits) for c in history if c.validation_bits is not None]
+        if known:
+            axes.plot(*zip(*known, strict=True), label="validation", color="#0a6ebd", marker=".")
+        for name, label, style in (
+            ("ngram_bits_per_character", "order-5 n-gram", ":"),
+            ("xz_bits_per_character", "xz", "--"),
+        ):
+            if scores.get(name) is not None:
+                axes.axhline(scores[name], linestyle=style, color="#b55", label=label)
+        axes.set_xlabel("seconds")
+        axes.legend()
+
+
+@contextlib.contextmanager
+def drawn_curves(path: Path, inches: tuple[float, float]) -> Iterator[Axes]:
+    """Axes for bits per character; what is drawn on them is written as a PNG in one step.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
+    figure = Figure(figsize=inches, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    seconds = [check.seconds for check in history]
-    axes.plot(seconds, [check.training_bits for check in history], label="training", color="#999")
-    known = [(c.seconds, c.validation_bits) for c in history if c.validation_bits is not None]
-    if known:
-        axes.plot(*zip(*known, strict=True), label="validation", color="#0a6ebd", marker=".")
-    for name, label, style in (
-        ("ngram_bits_per_character", "order-5 n-gram", ":"),
-        ("xz_bits_per_character", "xz", "--"),
-    ):
-        if scores.get(name) is not None:
-            axes.axhline(scores[name], linestyle=style, color="#b55", label=label)
-    axes.set_xlabel("seconds")
     axes.set_ylabel("bits per character")
-    axes.legend()
     axes.grid(alpha=0.3)
+    yield axes
     out = io.BytesIO()
     figure.savefig(out, format="png")
     write_atomically(path, out.getvalue())
