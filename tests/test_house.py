@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "charloom"
 # Every package knows only those before it. Writing and scoring come before training,
 # which shows samples and reports scores.
 ORDER = [
-    *("text", "model", "writing", "scoring", "language_model", "training"),
+    *("text", "memory", "model", "writing", "scoring", "language_model", "training"),
     *("tutorial", "comparison", "cli"),
 ]
 

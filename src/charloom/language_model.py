@@ -9,7 +9,17 @@ from typing import Any, overload
 
 from .model import ModelData, load_model
 from .scoring import Passage, Reading, Score
-from .writing import Engine, Request, Sampling, Suggestion, new_seed, stream, suggest
+from .writing import (
+    Engine,
+    Mixture,
+    Request,
+    Sampling,
+    Suggestion,
+    engine_of,
+    new_seed,
+    stream,
+    suggest,
+)
 
 
 def load(path: str | Path) -> LanguageModel:
@@ -40,9 +50,9 @@ class LanguageModel:
         return self.data.vocabulary.characters
 
     @cached_property
-    def engine(self) -> Engine:
-        """The network in NumPy."""
-        return Engine(self.data.shape, self.data.weights)
+    def engine(self) -> Engine | Mixture:
+        """The network in NumPy, with the memory of the text if the model has one."""
+        return engine_of(self.data)
 
     @overload
     def write(self, prompt: str = "", *, count: None = None, **settings: Any) -> str: ...

@@ -40,15 +40,20 @@ def reading_options(command: Any) -> Any:
 @click.argument("texts", nargs=-1, metavar="TEXT...")
 @click.option("-o", "--output", metavar="MODEL", help="The model's folder [default: TEXT-model].")
 @click.option("--minutes", type=float, default=2.0, show_default=True, help="Time to train for.")
+@click.option(
+    "--from",
+    "start",
+    metavar="WHAT",
+    help="Start from base (the model that comes with Charloom), from nothing, or from a MODEL; "
+    "decided by the text by default.",
+)
 @click.option("--resume", metavar="MODEL", help="Go on with a run that was stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a model that is there already.")
 @reading_options
 @click.option(
     "--vocabulary",
     type=click.Choice(["characters", "bytes"]),
-    default="characters",
-    show_default=True,
-    help="What is learned one after another.",
+    help="What is learned one after another [default: bytes from base, else characters].",
 )
 @click.option(
     "--validation",
@@ -56,6 +61,16 @@ def reading_options(command: Any) -> Any:
     default=0.1,
     show_default=True,
     help="The share of the text, at its end, that is held out to score.",
+)
+@click.option(
+    "--keep-validation-out",
+    is_flag=True,
+    help="Never learn from that part, not even once it is scored.",
+)
+@click.option(
+    "--memory/--no-memory",
+    default=True,
+    help="Keep the text in the model, to remember by [default: yes].",
 )
 @click.option("--layers", type=int, help="LSTM layers.")
 @click.option("--units", type=int, help="Units of each layer.")

@@ -4,6 +4,7 @@ The network itself is in `charloom.model.network`, which imports Keras and is
 therefore imported only where a model is trained.
 """
 
+from .base import load_base
 from .file import (
     FILE_NAME,
     ModelData,
@@ -17,6 +18,7 @@ from .file import (
 )
 from .keras_weights import TutorialWeights, read_tutorial_weights
 from .shape import NetworkShape, Weights
+from .transfer import grown, transfer
 
 __all__ = [
     "FILE_NAME",
@@ -25,11 +27,14 @@ __all__ = [
     "TutorialWeights",
     "Weights",
     "checked_tensors",
+    "grown",
+    "load_base",
     "load_model",
     "model_file",
     "opened",
     "read_tutorial_weights",
     "save_model",
     "save_tensors",
+    "transfer",
     "write_atomically",
 ]

@@ -1,8 +1,10 @@
 """One self-contained model.safetensors: written in one step, checked before it is used.
 
-The tensors are float32 in Keras' layout (gates in the order i f c o). All else
-stands in the file's metadata as JSON: format version, network, vocabulary,
-the text's facts, the scores and how it was trained.
+The network's tensors are float32 (or float16: they are widened when read) in Keras'
+layout, gates in the order i f c o. A memory of the text, where there is one, is three
+arrays of whole numbers more. All else stands in the file's metadata as JSON: format
+version, network, vocabulary, the memory's gate, the text's facts, the scores and how it
+was trained.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from charloom.memory import MOST_REMEMBERED, Gate, Index
 from charloom.text import ModelError, Vocabulary, writing_to
 
 from .shape import NetworkShape, Weights
@@ -25,6 +28,9 @@ from .shape import NetworkShape, Weights
 FORMAT = "charloom"
 FORMAT_VERSION = 1
 FILE_NAME = "model.safetensors"
+
+Expected = tuple[tuple[str, ...], tuple[int, ...]]  # the types a tensor may have, and its shape
+_FLOATS = ("F32", "F16")
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class ModelData:
     text: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    memory: Index | None = None  # of the text; the file then holds the text itself
+    gate: Gate = field(default_factory=Gate)  # how much the memory is listened to
 
 
 def model_file(path: str | Path) -> Path:
@@ -58,7 +66,11 @@ def save_model(path: Path, data: ModelData) -> None:
         "scores": json.dumps(data.scores),
         "training": json.dumps(data.training),
     }
-    save_tensors(path, data.weights, metadata)
+    tensors = dict(data.weights)
+    if data.memory is not None:
+        metadata["memory"] = json.dumps({"ids": len(data.memory), "gate": data.gate.to_list()})
+        tensors |= data.memory.tensors()
+    save_tensors(path, tensors, metadata)
 
 
 def load_model(path: str | Path) -> ModelData:
@@ -94,7 +106,16 @@ def load_model(path: str | Path) -> ModelData:
             type(i) is int and 0 <= i < vocabulary.size for i in opening
         ):
             raise ModelError(f"{file} is damaged: its network and vocabulary disagree.")
-        weights = checked_tensors(file, tensors, shape.tensors())
+        expected: dict[str, Expected] = {n: (_FLOATS, size) for n, size in shape.tensors().items()}
+        remembered = _json(metadata, "memory", dict) if "memory" in metadata else None
+        if remembered is not None:
+            expected |= _memory_tensors(file, remembered)
+        loaded = checked_tensors(file, tensors, expected)
+    weights = {name: loaded[name] for name in shape.tensors()}
+    memory, gate = None, Gate()
+    if remembered is not None:
+        memory = Index.from_tensors(loaded, vocabulary.size)
+        gate = Gate.from_list(remembered.get("gate"))
     return ModelData(
         shape,
         vocabulary,
@@ -103,23 +124,42 @@ def load_model(path: str | Path) -> ModelData:
         text=_json(metadata, "text", dict),
         scores=_json(metadata, "scores", dict),
         training=_json(metadata, "training", dict),
+        memory=memory,
+        gate=gate,
     )
 
 
+def _memory_tensors(file: Path, remembered: dict[str, Any]) -> dict[str, Expected]:
+    n = remembered.get("ids")
+    if type(n) is not int or not 0 < n <= MOST_REMEMBERED:
+        raise ModelError(f"{file} is damaged: its memory's size makes no sense.")
+    return {
+        "memory.ids": (("U8", "U16"), (n,)),
+        "memory.suffixes": (("I32",), (n,)),
+        "memory.common": (("U8",), (n,)),
+    }
+
+
 def checked_tensors(
-    file: Path, tensors: Any, shapes: dict[str, tuple[int, ...]]
+    file: Path, tensors: Any, expected: dict[str, Expected]
 ) -> dict[str, np.ndarray]:
-    """The tensors of an open file, once their names, types and shapes are as expected."""
-    if set(tensors.keys()) != set(shapes):
+    """The tensors of an open file, once their names, types and shapes are as expected.
+
+    Floats come back as float32.
+    """
+    if set(tensors.keys()) != set(expected):
         raise ModelError(f"{file} is damaged: it does not hold the tensors that it should.")
-    for name, shape in shapes.items():
+    for name, (types, shape) in expected.items():
         described = tensors.get_slice(name)
-        if described.get_dtype() != "F32" or tuple(described.get_shape()) != shape:
+        if described.get_dtype() not in types or tuple(described.get_shape()) != shape:
             raise ModelError(
                 f"{file} is damaged: {name} is {described.get_dtype()} "
-                f"{described.get_shape()} where F32 {list(shape)} belongs."
+                f"{described.get_shape()} where {types[0]} {list(shape)} belongs."
             )
-    loaded = {name: tensors.get_tensor(name) for name in shapes}
+    loaded = {name: tensors.get_tensor(name) for name in expected}
+    for name, (types, _) in expected.items():
+        if types == _FLOATS:
+            loaded[name] = loaded[name].astype(np.float32, copy=False)
     if not all(np.isfinite(array).all() for array in loaded.values()):
         raise ModelError(f"{file} is damaged: some of its weights are not numbers.")
     return loaded

@@ -10,6 +10,7 @@ to end gives, with every start of a part within TOLERANCE of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,25 +57,50 @@ def nats_by_character(
     Returns:
         shape (n,), float64.
     """
+    return read_through(forward, ids, opening, _cross_entropy, parts)[:, 0]
+
+
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def read_through(
+    forward: Forward,
+    ids: Readable,
+    opening: np.ndarray,
+    measure: Measure,
+    parts: int | None = None,
+    columns: int = 1,
+) -> np.ndarray:
+    """Read a text from start to end and measure something before every id.
+
+    Args:
+        forward, ids, opening, parts: as for `nats_by_character`.
+        measure: from what `forward` gives for some places, shape (T, V), and the ids
+            there, shape (T,), to what is kept of each, shape (T, C).
+        columns: C.
+
+    Returns:
+        shape (n, C), float64.
+    """
     n = len(ids)
     parts = parts or max(1, min(MOST_PARTS, n // SHORTEST_PART))
     length = -(-n // parts)
     starts = np.arange(0, n, length)
     text = _Text(ids, opening)
-    nats = np.zeros(n)
+    kept = np.zeros((n, columns))
 
     begun = _guess(forward, text, starts, length)
     ended = [(h.copy(), c.copy()) for h, c in begun]
     rows = np.arange(len(starts))  # the parts still to read
     while len(rows):
         states = [(begun_h[rows], begun_c[rows]) for begun_h, begun_c in begun]
-        _read(forward, text, starts[rows], length, states, nats)
+        _read(forward, text, starts[rows], length, states, measure, kept)
         for (h, c), (new_h, new_c) in zip(ended, states, strict=True):
             h[rows], c[rows] = new_h, new_c
         rows = 1 + np.flatnonzero(_distance(begun, ended) > TOLERANCE)
         for (h, c), (ended_h, ended_c) in zip(begun, ended, strict=True):
             h[rows], c[rows] = ended_h[rows - 1], ended_c[rows - 1]
-    return nats
+    return kept
 
 
 class _Text:
@@ -112,9 +138,15 @@ def _guess(forward: Forward, text: _Text, starts: np.ndarray, length: int) -> St
 
 
 def _read(
-    forward: Forward, text: _Text, starts: np.ndarray, length: int, states: States, nats: np.ndarray
+    forward: Forward,
+    text: _Text,
+    starts: np.ndarray,
+    length: int,
+    states: States,
+    measure: Measure,
+    kept: np.ndarray,
 ) -> None:
-    """Read parts from start to end, putting each character's surprise into `nats`."""
+    """Read parts from start to end, putting what is measured into `kept`."""
     window = max(1, min(WINDOW, LOGITS // (len(starts) * forward.shape.vocabulary)))
     for offset in range(0, length, window):
         width = min(window, length - offset)
@@ -124,14 +156,14 @@ def _read(
         for at, logits_TxV in zip(places, logits_BxTxV, strict=True):
             targets = text.ids[at : at + width]
             if len(targets):
-                nats[at : at + width] = _cross_entropy(logits_TxV[: len(targets)], targets)
+                kept[at : at + width] = measure(logits_TxV[: len(targets)], targets)
 
 
 def _cross_entropy(logits_TxV: np.ndarray, targets_T: np.ndarray) -> np.ndarray:
     top_T = logits_TxV.max(axis=1)
     sums_T = np.exp(logits_TxV - top_T[:, None]).sum(axis=1, dtype=np.float64)
     chosen_T = logits_TxV[np.arange(len(targets_T)), targets_T]
-    return np.log(sums_T) + (top_T - chosen_T)
+    return (np.log(sums_T) + (top_T - chosen_T))[:, None]
 
 
 def _distance(begun: States, ended: States) -> np.ndarray:

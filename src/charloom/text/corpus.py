@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,16 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def kind_on_disk(self) -> Kind:
+        """What the prepared numbers stand for, whatever is made of them here."""
+        return self.kind if isinstance(self.numbers, np.memmap) else "characters"
+
     def counts(self, stop: int) -> dict[int, int]:
         """How often each symbol occurs before position `stop`."""
+        if not isinstance(self.numbers, np.memmap):
+            found = np.bincount(self.numbers[:stop], minlength=len(self.symbols))
+            return {s: int(n) for s, n in zip(self.symbols, found, strict=True)}
         total = np.zeros(len(self.symbols), np.int64)
         # Read, not mapped: mapped pages would count as this program's memory, all of them.
         with open(self.folder / NUMBERS, "rb") as file:
@@ -70,6 +78,16 @@ class Corpus:
                 part = np.fromfile(file, self.numbers.dtype, min(BATCH, stop - start))
                 total += np.bincount(part, minlength=len(total))
         return {s: int(n) for s, n in zip(self.symbols, total, strict=True)}
+
+    def in_bytes(self) -> Corpus:
+        """The same corpus as the bytes of its UTF-8 form, held in memory: for small texts."""
+        symbols = np.array(self.symbols, np.uint32)
+        symbols[symbols == UNKNOWN_SYMBOL] = ord("\ufffd")
+        text = symbols[self.numbers].tobytes().decode("utf-32-le", "surrogatepass")
+        numbers = _symbols(text, "bytes")
+        numbers[numbers == END_SYMBOL] = 256
+        ids = numbers.astype(np.uint16)
+        return replace(self, numbers=ids, symbols=(*range(256), END_SYMBOL), kind="bytes")
 
     def part(self, start: int, stop: int, vocabulary: Vocabulary) -> Ids:
         """Positions `start` to `stop` as ids of `vocabulary`."""

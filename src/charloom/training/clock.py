@@ -44,6 +44,7 @@ class Clock:
         self.total_steps, self.step_size = steps, step_size
         self.rate = 10_000.0  # characters/s that scoring reads, until measured
         self.check_seconds = 0.0  # what the last check took
+        self.reserve = 0.0  # seconds that are wanted after the last score
         self.began = self.last_check = self.resumed_seconds = 0.0
         self.resumed_characters = 0
 
@@ -70,7 +71,7 @@ class Clock:
         if self.total_steps is not None:
             fractions.append(progress.step / self.total_steps)
         if self.budget is not None:
-            last = self.final_characters() / self.rate + self.check_seconds
+            last = self.final_characters() / self.rate + self.check_seconds + self.reserve
             fractions.append(progress.seconds / max(0.5 * self.budget, self.budget - last))
         fractions.append(self._wound_down(progress))
         return min(1.0, max(fractions))

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from charloom.model.shape import MOST_LAYERS, MOST_UNITS
+from charloom.model.shape import MOST_LAYERS, MOST_UNITS, NetworkShape
 from charloom.text import SettingError, check_dropout, check_whole
 
 SMALLEST_SPLIT = 1000  # characters; a text this small has too little to hold any out
@@ -83,6 +83,17 @@ def choose_plan(characters: int, minutes: float) -> Plan:
         if characters <= most and minutes <= longest:
             return plan
     raise AssertionError("the table's last row takes everything")
+
+
+# For a network that can read already: lower rates, so that it does not forget.
+_TUNING = (16, 64, 0.1, 2e-3)
+
+
+def tuning_plan(plan: Plan, shape: NetworkShape, learning_rate: float | None) -> Plan:
+    """A plan for training on from a network of this shape."""
+    batch, steps, dropout, rate = _TUNING
+    rate = rate if learning_rate is None else learning_rate
+    return Plan(shape.units, shape.layers, batch, steps, dropout, rate, plan.epochs)
 
 
 def fit_to_text(plan: Plan, ids: int) -> Plan:

@@ -36,6 +36,15 @@ class Progress:
     winding_down_from: int | None = None  # the step at which validation had stopped improving
     winding_down_rate: float = 0.0  # the learning rate there
     history: list[Check] = field(default_factory=list)
+    tuning: dict[str, Any] = field(default_factory=dict)  # what tuning has chosen so far
+
+    def learned(self, bits: float, ids: int, ids_per_character: float) -> None:
+        """A step is made; `bits` is its mean loss by id."""
+        self.characters += round(ids / ids_per_character)
+        bits *= ids_per_character
+        # A mean over about the last fifty steps: steady enough to read, soon forgetting.
+        old = self.training_bits
+        self.training_bits = bits if old is None else old + 0.02 * (bits - old)
 
 
 class Observer:

@@ -17,7 +17,10 @@ class Settings:
 
     minutes: float = 2.0
     validation: float = 0.1
-    vocabulary: Kind = "characters"
+    vocabulary: Kind | None = None
+    start: str | None = None  # "base", "nothing", or a model's path; None decides by the text
+    memory: bool = True
+    keep_validation_out: bool = False
     reading: Reading = field(default_factory=Reading)
     units: int | None = None
     layers: int | None = None
@@ -33,9 +36,14 @@ class Settings:
             raise SettingError(f"minutes must be a number over 0, not {self.minutes}.")
         if not 0 <= self.validation <= 0.9:
             raise SettingError(f"validation must be from 0 to 0.9, not {self.validation}.")
-        if self.vocabulary not in ("characters", "bytes"):
+        if self.vocabulary not in (None, "characters", "bytes"):
             raise SettingError(
                 f"vocabulary must be 'characters' or 'bytes', not {self.vocabulary!r}."
+            )
+        if self.start not in (None, "nothing") and (self.units or self.layers):
+            raise SettingError(
+                "A network to go on from has its own size: leave out units and layers, "
+                "or start from nothing."
             )
         if type(self.seed) is not int or not 0 <= self.seed < 2**31:
             raise SettingError(f"seed must be a whole number from 0 on, not {self.seed}.")

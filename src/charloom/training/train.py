@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from charloom.language_model import LanguageModel
-from charloom.model import ModelData, NetworkShape, save_model
-from charloom.scoring import MOST_XZ, Score, ngram_nats, spread_nats, xz_bits
+from charloom.memory import MOST_REMEMBERED, Gate, Index, Memory, build_index
+from charloom.model import ModelData, NetworkShape, Weights, grown, save_model, transfer
+from charloom.scoring import (
+    MOST_XZ,
+    Both,
+    Score,
+    memory_evidence,
+    network_evidence,
+    ngram_nats,
+    spread_nats,
+    xz_bits,
+)
 from charloom.text import (
     PIPE,
     Corpus,
@@ -27,18 +40,23 @@ from charloom.text import (
 
 from .checkpoint import Checkpoint, check_checkpoint, load_checkpoint, save_checkpoint
 from .folder import ModelFolder
-from .plan import SMALLEST_SPLIT, Plan, fit_to_text
+from .plan import SMALLEST_SPLIT, Plan, fit_to_text, tuning_plan
 from .progress import Observer
 from .report import history_csv, model_card, save_curve
 from .settings import Settings
 from .signals import Interrupted, caught_signals
+from .start import BASE, NOTHING, begin, start_model
 
 if TYPE_CHECKING:
     from .trainer import Trainer
+    from .tuner import Tuner
 
 LN2 = math.log(2)
 # Without a validation part nothing tells when to stop; by then a small text is known.
 EPOCHS_WITHOUT_VALIDATION = 60
+# Characters that a network to go on from is tuned on with care in a minute, at most; a
+# larger text is trained on as any other is, from the weights there are.
+TUNED_A_MINUTE = 75_000
 
 
 def train(
@@ -61,8 +79,10 @@ def train(
         overwrite: replace a model that is there already.
         observer: told what happens meanwhile.
         encoding, lowercase, field, lines: how texts are read; see `charloom train --help`.
-        settings: `minutes` (2.0), `validation` (0.1), `vocabulary` ("characters"),
-            `units`, `layers`, `batch`, `steps`, `dropout`, `learning_rate`, `epochs`, `seed`.
+        settings: `minutes` (2.0), `validation` (0.1), `start` ("base", "nothing", or a
+            model's path; decided by the text where left out), `memory` (True),
+            `keep_validation_out` (False), `vocabulary` ("characters" or "bytes"), `units`,
+            `layers`, `batch`, `steps`, `dropout`, `learning_rate`, `epochs`, `seed`.
 
     Returns:
         the trained model; its `scores` say how well it predicts text held out.
@@ -77,12 +97,13 @@ def train(
     folder = ModelFolder(Path(model) if model is not None else _named_after(paths))
     folder.check_new(overwrite)
     observer = observer or Observer()
-    corpus = prepare(paths, reading, chosen.vocabulary)
+    corpus, chosen, notes = begin(paths, reading, chosen)
     with folder.locked():
         try:
             # Asked again, now that nobody else can write: a run may just have ended here.
             folder.check_new(overwrite)
-            return _Run(folder, corpus, paths, chosen, observer).train()
+            run = _Run(folder, corpus, paths, chosen, observer)
+            return run.start(notes).train()
         finally:
             observer.close()
 
@@ -108,7 +129,7 @@ def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageMo
                 )
             chosen = Settings.from_dict(saved["settings"])
             corpus = _corpus_again(saved, chosen)
-            run = _Run(folder, corpus, saved["texts"], chosen, observer)
+            run = _Run(folder, corpus, saved["texts"], chosen, observer).start()
             run.trainer.restore(checkpoint.progress, checkpoint.tensors)
             return run.train()
         finally:
@@ -119,7 +140,9 @@ def _corpus_again(saved: dict[str, Any], chosen: Settings) -> Corpus:
     """The corpus that a run was started on."""
     facts = saved["facts"]
     if PIPE in saved["texts"]:
-        return reopen(Path(saved["corpus"]), chosen.vocabulary, facts)
+        kept = reopen(Path(saved["corpus"]), saved["kind"], facts)
+        return kept if kept.kind == chosen.vocabulary else kept.in_bytes()
+    assert chosen.vocabulary is not None  # decided when the run began
     corpus = prepare(saved["texts"], chosen.reading, chosen.vocabulary)
     if corpus.facts.sha256 != facts["sha256"]:
         raise TextError(
@@ -152,8 +175,13 @@ class _Run:
                 f"{self.facts.name} holds fewer than two different characters; "
                 "there is nothing to learn in it."
             )
-        self.folding = build_vocabulary(counts, settings.vocabulary, self.facts.texts > 1)
+        self.folding = build_vocabulary(counts, corpus.kind, self.facts.texts > 1)
         self.vocabulary = self.folding.vocabulary
+        self.weights: Weights | None = None
+        base = start_model(settings.start)
+        if base is not None:
+            self.vocabulary = grown(base.vocabulary, self.vocabulary)
+            self.base_shape, self.weights = transfer(base, self.vocabulary)
         self.training = corpus.part(0, self.split, self.vocabulary)
         held_out = corpus.part(self.split, len(corpus), self.vocabulary)
         # So small a part may hold nothing but the end of a text: then nothing is scored.
@@ -161,9 +189,17 @@ class _Run:
         self.validation = held_out if scored else None
         self.plan = self._plan()
         self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)
-        self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
         self.finished = False
+        self.memory: Index | None = None
+        self.gate = Gate()
+
+    def start(self, notes: Iterable[str] = ()) -> _Run:
+        """Say what is learned, and make what learns it."""
+        self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
+        for note in notes:
+            self.observer.note(note)
         self.trainer = self._trainer()
+        return self
 
     def train(self) -> LanguageModel:
         """Train to the end and write all that is kept.
@@ -180,7 +216,8 @@ class _Run:
                     f"charloom train --resume {self.folder.path}",
                     caught[0],
                 )
-            score = self.trainer.final_score()
+            score = self._score()
+            self._remember()
             self.trainer.clock.tick(self.trainer.progress)
             # Saved before the yardsticks are computed: they take a few seconds more.
             self.finished = True
@@ -193,12 +230,22 @@ class _Run:
         return model
 
     def _plan(self) -> Plan:
-        plan = fit_to_text(self.settings.plan(self.facts.characters), self.split)
+        chosen = self.settings.plan(self.facts.characters)
+        if self.weights is not None:
+            chosen = tuning_plan(chosen, self.base_shape, self.settings.learning_rate)
+        plan = fit_to_text(chosen, self.split)
         if self.validation is None and plan.epochs is None:
             return replace(plan, epochs=EPOCHS_WITHOUT_VALIDATION)
         return plan
 
-    def _trainer(self) -> Trainer:
+    @property
+    def tuned(self) -> bool:
+        """Whether a network that can read already is tuned on a small text."""
+        most = TUNED_A_MINUTE * self.settings.minutes
+        small = self.facts.characters <= most or self.settings.epochs is not None
+        return self.weights is not None and small
+
+    def _trainer(self) -> Trainer | Tuner:
         from charloom.model.backend import require_torch
 
         require_torch()
@@ -213,8 +260,74 @@ class _Run:
             self.plan,
             None if counted else self.settings.minutes,
             self.settings.seed,
+            self.weights,
         )
-        return Trainer(task, self.observer, self._checkpoint)
+        if self.tuned:
+            from .tuner import Tuner
+
+            keep_out = self.settings.keep_validation_out or self.validation is None
+            whole = None if keep_out else self._whole()
+            return Tuner(
+                task, self.shape, whole, self.settings.memory, self.observer, self._checkpoint
+            )
+        trainer = Trainer(task, self.observer, self._checkpoint)
+        if self.settings.memory:
+            held_out = 0 if self.validation is None else len(self.validation)
+            # Measured: 2 microseconds an id to index it twice, 40 to recall before it.
+            remembered = min(self.split, MOST_REMEMBERED)
+            trainer.clock.reserve = 0.5 + 2e-6 * remembered + 4e-5 * min(held_out, 200_000)
+        return trainer
+
+    def _whole(self) -> Ids:
+        """The whole text, the validation part too."""
+        return self.corpus.part(0, len(self.corpus), self.vocabulary)
+
+    def _score(self) -> Score | None:
+        """The exact score on the validation part, or on as much as fits, and the gate.
+
+        Network and memory have learned from the training part alone. The gate is what
+        choosing fitted; else each half of the validation part is scored under one
+        fitted on the other half.
+        """
+        if self.validation is None:
+            return None
+        from charloom.writing import Engine
+
+        trainer, vocabulary = self.trainer, self.vocabulary
+        ids = self.validation[0 : trainer.clock.final_characters()]
+        opening = np.array(trainer.task.opening, np.int64)
+        network = network_evidence(Engine(self.shape, trainer.scored_weights), ids, opening)
+        nats = -np.log(network.p_T)
+        spread = spread_nats(vocabulary, ids)
+        characters = vocabulary.count_characters(ids)
+        self.network_bits = float((nats + spread).sum()) / LN2 / characters
+        if self.settings.memory:
+            memory = Memory(build_index(self._learned()), vocabulary.size)
+            both = Both(network, memory_evidence(memory, ids, opening))
+            if trainer.gate is not None:
+                nats, self.gate = both.nats(trainer.gate), trainer.gate
+            else:
+                self.gate, nats = both.fitted_across()
+        unknown = int((ids == vocabulary.unknown).sum())
+        unseen = Counter({"": unknown} if unknown else {})
+        total = float((nats + spread).sum())
+        return Score(total, characters, vocabulary.count_bytes(ids), unseen)
+
+    def _learned(self) -> np.ndarray:
+        """The end of the training part, as much as a memory holds."""
+        return self.training[max(0, self.split - MOST_REMEMBERED) : self.split]
+
+    def _remember(self) -> None:
+        """Index the text for the model to keep: all of it, unless the validation part stays out."""
+        if not self.settings.memory:
+            return
+        if self.trainer.gate is not None:
+            self.gate = self.trainer.gate
+        if self.settings.keep_validation_out:
+            self.memory = build_index(self._learned())
+        else:
+            whole = self._whole()
+            self.memory = build_index(whole[max(0, len(whole) - MOST_REMEMBERED) : len(whole)])
 
     def _opening(self) -> tuple[int, ...]:
         """What a new text silently follows: an end of a text, or else a paragraph's break."""
@@ -277,7 +390,11 @@ class _Run:
                 **self.plan.to_dict(),
                 "seed": self.settings.seed,
                 "minutes": trainer.task.minutes,
+                "start": self._start_name(),
+                **trainer.recipe,
             },
+            memory=self.memory,
+            gate=self.gate,
         )
 
     def _scores(self, score: Score | None) -> dict[str, Any]:
@@ -293,7 +410,12 @@ class _Run:
             / max(1, len(self.training)),
             "parameters": self.shape.parameters,
             "stopped_early": not self.finished,
+            **({"network_bits_per_character": self.network_bits} if self.memory and score else {}),
         }
+
+    def _start_name(self) -> str:
+        start = self.settings.start or NOTHING
+        return start if start in (BASE, NOTHING) else Path(start).name
 
     def _facts_without_paths(self) -> dict[str, Any]:
         """Where the texts lie is nobody's business who is given the model."""
@@ -330,6 +452,9 @@ class _Run:
             "texts": self.texts,
             "facts": asdict(self.facts),
             "corpus": str(self.corpus.folder),
+            "kind": "bytes"
+            if isinstance(self.corpus.numbers, np.memmap) and self.corpus.kind == "bytes"
+            else "characters",
             "finished": self.finished,
         }
         # A finished run is never gone on with, so its tensors need not stay.

@@ -10,6 +10,7 @@ from charloom.model import ModelData
 
 from . import utf8
 from .engine import Engine, take_states
+from .mixture import Mixture
 from .sampler import Sampling, probabilities
 from .writer import read_prompt
 
@@ -24,7 +25,9 @@ class Suggestion:
     probability: float
 
 
-def suggest(engine: Engine, model: ModelData, text: str, count: int = 5) -> list[Suggestion]:
+def suggest(
+    engine: Engine | Mixture, model: ModelData, text: str, count: int = 5
+) -> list[Suggestion]:
     """The likeliest continuations of `text`: each from another first character, up to a word's end.
 
     Each of the likeliest first characters is followed by the likeliest characters

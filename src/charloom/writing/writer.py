@@ -13,6 +13,7 @@ from charloom.text import SettingError
 
 from . import utf8
 from .engine import Engine, State
+from .mixture import Mixture
 from .sampler import PENALTY_WINDOW, Sampling, draw, probabilities
 
 DRAWS = 256  # random numbers fetched at a time: one call each would cost a microsecond
@@ -59,7 +60,10 @@ def new_seed() -> int:
 
 
 def stream(
-    engine: Engine, model: ModelData, request: Request, prompt_ids: np.ndarray | None = None
+    engine: Engine | Mixture,
+    model: ModelData,
+    request: Request,
+    prompt_ids: np.ndarray | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Write texts, piece by piece.
 
@@ -102,7 +106,7 @@ def opening_ids(model: ModelData, prompt_ids: np.ndarray) -> np.ndarray:
 
 
 def read_prompt(
-    engine: Engine, model: ModelData, prompt_ids: np.ndarray
+    engine: Engine | Mixture, model: ModelData, prompt_ids: np.ndarray
 ) -> tuple[State, np.ndarray]:
     """The states after a prompt, behind the opening, and the logits of what comes next."""
     states = engine.initial_states(1)

@@ -1,0 +1,1 @@
+"""How the base model that ships with Charloom is made: `make base-model`."""
