@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
-    from .language_model import LanguageModel, load
+    from .language_model import LanguageModel, base_model, load
     from .scoring import Passage, Score
     from .text import (
         CharloomError,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "comparison": ("Comparison", "compare"),
-    "language_model": ("LanguageModel", "load"),
+    "language_model": ("LanguageModel", "base_model", "load"),
     "scoring": ("Passage", "Score"),
     "text": (
         "CharloomError",
@@ -63,6 +63,7 @@ __all__ = [
     "StorageError",
     "Suggestion",
     "TextError",
+    "base_model",
     "compare",
     "load",
     "resume",

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from .model import ModelData, load_model
+from .model import ModelData, load_base, load_model
 from .scoring import Passage, Reading, Score
 from .writing import (
     Engine,
@@ -31,6 +31,14 @@ def load(path: str | Path) -> LanguageModel:
         ModelError: if there is none, or it is damaged, foreign or too new.
     """
     return LanguageModel(load_model(path))
+
+
+def base_model() -> LanguageModel:
+    """The base model that comes with Charloom, as it is before any text has tuned it.
+
+    It has read public-domain English, byte by byte; `src/charloom/base/README.md` is its card.
+    """
+    return LanguageModel(load_base())
 
 
 class LanguageModel:

@@ -60,22 +60,19 @@ def features(
     facts_Bx3: np.ndarray, memory_entropy_B: np.ndarray, network_entropy_B: np.ndarray
 ) -> np.ndarray:
     """What the gate looks at, shape (B, FEATURES), each of about unit size."""
-    length_B, total_B, kinds_B = facts_Bx3.T.astype(np.float64)
-    length_B = np.minimum(length_B, 32)
-    return np.stack(
-        [
-            np.ones(len(length_B)),
-            np.minimum(length_B, 8) / 4,
-            np.maximum(length_B - 8, 0) / 8,
-            np.log1p(total_B) / 4,
-            np.log1p(kinds_B) / 2,
-            memory_entropy_B,
-            network_entropy_B,
-            memory_entropy_B * network_entropy_B,
-            (network_entropy_B < 0.5) * 1.0,
-        ],
-        axis=1,
-    )
+    length_B = np.minimum(facts_Bx3[:, 0], 32)
+    x_BxF = np.empty((len(length_B), FEATURES))
+    x_BxF[:, 0] = 1.0
+    x_BxF[:, 1] = np.minimum(length_B, 8) / 4
+    x_BxF[:, 2] = np.maximum(length_B - 8, 0) / 8
+    np.log1p(facts_Bx3[:, 1:], out=x_BxF[:, 3:5])
+    x_BxF[:, 3] /= 4
+    x_BxF[:, 4] /= 2
+    x_BxF[:, 5] = memory_entropy_B
+    x_BxF[:, 6] = network_entropy_B
+    x_BxF[:, 7] = memory_entropy_B * network_entropy_B
+    x_BxF[:, 8] = network_entropy_B < 0.5
+    return x_BxF
 
 
 def entropies(p_BxV: np.ndarray) -> np.ndarray:

@@ -17,9 +17,9 @@ import numpy as np
 
 from .index import ORDERS, Index
 
-# What `states` hold, in place of a layer's h and c:
-#   nodes_BxK: the node of the last k ids for k from 0 to ORDERS, or -1; only nodes with
-#       children.
+# What a state holds, in place of a layer's h and c:
+#   nodes_BxK: the node of the last k ids, for k from ORDERS down to 0, or -1; only nodes
+#       that have children.
 #   match_Bx2: the place in the text of what follows the longest match, where that
 #       match is unique (else -1), and the length of the longest match.
 MemoryState = tuple[np.ndarray, np.ndarray]
@@ -35,42 +35,40 @@ class Memory:
 
     def __init__(self, index: Index, vocabulary: int) -> None:
         self.index, self.vocabulary = index, vocabulary
-        # One place past the end, with an id that never occurs.
-        self.text = np.append(index.ids.astype(np.int32), vocabulary)
+        # One place past the end, with an id that never occurs; -1 means it too.
+        self.text = np.append(index.ids.astype(np.int64), vocabulary)
+        self.after = np.append(np.arange(1, len(index)), [-1, -1])
         self._grow()
 
     def initial_state(self, batch: int) -> MemoryState:
         """Nothing read: only the empty context matches."""
-        nodes_BxK = np.full((batch, ORDERS + 1), -1, np.int32)
-        nodes_BxK[:, 0] = 0
-        match_Bx2 = np.zeros((batch, 2), np.int32)
+        nodes_BxK = np.full((batch, ORDERS + 1), -1, np.int64)
+        nodes_BxK[:, -1] = 0
+        match_Bx2 = np.zeros((batch, 2), np.int64)
         match_Bx2[:, 0] = -1
         return nodes_BxK, match_Bx2
+
+    # In both methods below calls are counted, not numbers: with one text at a time each
+    # call of NumPy costs a microsecond, whatever it works on.
 
     def advance(self, ids_B: np.ndarray, state: MemoryState) -> None:
         """Read one id of every text; `state` is updated in place."""
         nodes_BxK, match_Bx2 = state
-        wanted_BxK = nodes_BxK[:, :-1].astype(np.int64) * self.vocabulary + ids_B[:, None]
-        found_BxK = np.searchsorted(self.keys, wanted_BxK)
-        np.minimum(found_BxK, len(self.keys) - 1, out=found_BxK)
-        met_BxK = (self.keys[found_BxK] == wanted_BxK) & (nodes_BxK[:, :-1] >= 0)
-        found_BxK += 1  # the root has no key
-        counts_BxK = np.where(met_BxK, self.count[found_BxK], 0)
+        wanted_BxK = nodes_BxK[:, 1:] * self.vocabulary
+        wanted_BxK += ids_B[:, None]
+        child_BxK = self.keys.searchsorted(wanted_BxK)
+        met_BxK = self.keys[child_BxK] == wanted_BxK
+        nodes_BxK[:, :-1] = np.where(met_BxK, self.inner[child_BxK], -1)
+
+        rows, longest_B = np.arange(len(ids_B)), met_BxK.argmax(axis=1)
+        any_B = met_BxK[rows, longest_B]
+        leaf_B = np.where(any_B, self.leaf[child_BxK[rows, longest_B]], -1)
+        order_B = np.where(any_B, ORDERS - longest_B, 0)
         # Where the longest match is unique it goes on in the text, or ends here.
-        place_B, length_B = match_Bx2[:, 0], match_Bx2[:, 1]
-        goes_on_B = (place_B >= 0) & (self.text[place_B] == ids_B)
-        orders_B = ORDERS - np.argmax(met_BxK[:, ::-1], axis=1)  # of the longest node met
-        orders_B[~met_BxK.any(axis=1)] = 0
-        rows = np.arange(len(ids_B))
-        longest_B = np.maximum(orders_B - 1, 0)
-        unique_B = counts_BxK[rows, longest_B] == 1
-        leaf_B = self.place[found_BxK[rows, longest_B]]
-        # Past ORDERS a match that is not unique keeps the length that is counted.
-        match_Bx2[:, 1] = np.where(goes_on_B, length_B + 1, orders_B)
-        next_B = np.where(goes_on_B, place_B + 1, np.where(unique_B, leaf_B, -1))
-        next_B[next_B == len(self.text) - 1] = -1
-        match_Bx2[:, 0] = next_B
-        nodes_BxK[:, 1:] = np.where(counts_BxK > 1, found_BxK, -1)
+        place_B, length_B = match_Bx2.T
+        goes_on_B = self.text[place_B] == ids_B
+        length_B[:] = np.where(goes_on_B, length_B + 1, order_B)
+        place_B[:] = np.where(goes_on_B, self.after[place_B], leaf_B)
 
     def predict(self, state: MemoryState) -> tuple[np.ndarray, np.ndarray]:
         """What comes next.
@@ -82,29 +80,32 @@ class Memory:
         """
         nodes_BxK, match_Bx2 = state
         batch, size = len(nodes_BxK), self.vocabulary
-        has_BxK = nodes_BxK >= 0
-        backoff_BxK = np.where(has_BxK, self.backoff[nodes_BxK], 1.0)
-        place_B, length_B = match_Bx2[:, 0], match_Bx2[:, 1]
-        unique_B = place_B >= 0
-        left_B = np.where(unique_B, self.doubt[np.minimum(length_B, ORDERS)], 1.0)
-        # The weight of each order is what all longer ones leave.
-        left_BxK = left_B[:, None] * np.cumprod(backoff_BxK[:, ::-1], axis=1)[:, ::-1]
-        weight_BxK = left_BxK / backoff_BxK
+        place_B, length_B = match_Bx2.T
+        # The weight of each order is what all longer ones leave; the last is left to chance.
+        left_BxK = np.empty((batch, ORDERS + 2))
+        left_BxK[:, 0] = np.where(place_B < 0, 1.0, self.doubt[np.minimum(length_B, ORDERS)])
+        left_BxK[:, 1:] = self.backoff[nodes_BxK]
+        sure_B = 1.0 - left_BxK[:, 0]
+        np.multiply.accumulate(left_BxK, axis=1, out=left_BxK)
 
-        rows, orders = np.nonzero(has_BxK)
-        nodes = nodes_BxK[rows, orders]
-        first, kinds = self.first[nodes], self.kinds[nodes]
-        ends = np.cumsum(kinds)
-        children = np.repeat(first - ends + kinds, kinds) + np.arange(ends[-1])
-        weights = np.repeat(weight_BxK[rows, orders], kinds) * self.share[children]
-        cells = np.repeat(rows * size, kinds) + self.symbol[children]
-        p_BxV: np.ndarray = np.bincount(cells, weights, batch * size).reshape(batch, size)
-        p_BxV = p_BxV + left_BxK[:, :1] / size
-        (sure,) = np.nonzero(unique_B)
-        p_BxV[sure, self.text[place_B[sure]]] += 1.0 - left_B[sure]
-
-        longest = nodes[np.searchsorted(rows, np.arange(batch), "right") - 1]
-        facts_Bx3 = np.stack([length_B, self.total[longest], self.kinds[longest]], axis=1)
+        nodes = nodes_BxK.ravel()  # node -1 has no children
+        kinds = self.kinds[nodes]
+        ends: np.ndarray = kinds.cumsum()
+        children = (self.first[nodes] - ends + kinds).repeat(kinds)
+        children += np.arange(len(children))
+        weights = left_BxK[:, :-1].ravel().repeat(kinds)
+        weights *= self.share[children]
+        cells = self.symbol[children]
+        if batch > 1:
+            cells += (np.arange(batch) * size).repeat(ORDERS + 1).repeat(kinds)
+        p: np.ndarray = np.bincount(cells, weights, batch * size)
+        p_BxV = p.reshape(batch, size)
+        p_BxV += left_BxK[:, -1:] / size
+        rows = np.arange(batch)
+        # Where no match is unique this adds nothing, whichever id it is added to.
+        p_BxV[rows, self.text[place_B] % size] += sure_B
+        longest_B = nodes_BxK[rows, (nodes_BxK >= 0).argmax(axis=1)]
+        facts_Bx3 = np.stack([length_B, self.total[longest_B], self.kinds[longest_B]], axis=1)
         return p_BxV, facts_Bx3
 
     def _grow(self) -> None:
@@ -133,16 +134,22 @@ class Memory:
             places.append(place[inside] + 1)
             levels.append(levels[-1] + int(inside.sum()))
             alive = alive[np.repeat(count > 1, count)]
-        self.symbol = np.concatenate([[0], *symbols])
-        self.count = np.concatenate([[len(index)], *counts]).astype(np.int32)
-        self.place = np.concatenate([[-1], *places]).astype(np.int32)
+        count = np.concatenate(counts)
         parent = np.concatenate(parents)
-        self.keys = parent.astype(np.int64) * size + self.symbol[1:]
-        nodes = len(self.count)
-        self.kinds = np.bincount(parent, minlength=nodes)
-        self.first = 1 + np.concatenate([[0], np.cumsum(self.kinds)[:-1]])
-        self.total = np.bincount(parent, self.count[1:], nodes)
-        self._discount(parent, levels)
+        self.symbol = np.concatenate(symbols)
+        nodes = 1 + len(count)
+        # By child: the node it is, if it has children itself; else its place in the text.
+        self.inner = np.where(count > 1, np.arange(1, nodes), -1)
+        place = np.concatenate(places).astype(np.int64)
+        self.leaf = np.where((count > 1) | (place == len(index)), -1, place)
+        # A last key that nothing matches spares every search a check of its bounds.
+        self.keys = np.append(parent * size + self.symbol, np.iinfo(np.int64).max)
+        self.inner, self.leaf = np.append(self.inner, -1), np.append(self.leaf, -1)
+        # By node; the last, which -1 means, has no children.
+        self.kinds = np.bincount(parent, minlength=nodes + 1)
+        self.first = np.concatenate([[0], np.cumsum(self.kinds)[:-1]])
+        self.total = np.bincount(parent, count, nodes + 1)
+        self._discount(parent, count, levels)
 
     @staticmethod
     def _inner(levels: list[int], counts: list[np.ndarray], order: int) -> np.ndarray:
@@ -151,26 +158,23 @@ class Memory:
             return np.zeros(1, int)
         return levels[order] + np.flatnonzero(counts[order - 1] > 1)
 
-    def _discount(self, parent: np.ndarray, levels: list[int]) -> None:
+    def _discount(self, parent: np.ndarray, count: np.ndarray, levels: list[int]) -> None:
         """What each child keeps of its count, and what each node leaves to shorter contexts."""
-        discounts = np.zeros(len(self.count))
+        discounts = np.zeros(len(count))
         self.doubt = np.full(ORDERS + 1, 0.5)
         for order in range(len(levels) - 2):
-            level = slice(levels[order + 1], levels[order + 2])
-            counts = self.count[level]
-            discounts[level] = _discounts(counts)[np.minimum(counts, 3)]
+            children = slice(levels[order + 1] - 1, levels[order + 2] - 1)
+            counts = count[children]
+            discounts[children] = _discounts(counts)[np.minimum(counts, 3)]
             # Of contexts seen twice, how often did the second time bring something new?
-            nodes = np.arange(levels[order], levels[order + 1])
-            twice = nodes[self.total[nodes] == 2]
+            nodes = slice(levels[order], levels[order + 1])
+            twice = self.total[nodes] == 2
             if order:
-                new = float((self.kinds[twice] == 2).sum())
-                self.doubt[order] = (new + 1.0) / (len(twice) + 2.0)
-        total = np.maximum(self.total, 1.0)
-        kept = self.count[1:] - discounts[1:]
-        self.share = np.concatenate([[0.0], kept / total[parent]])
-        given = np.bincount(parent, discounts[1:], len(self.count))
-        # Never quite nothing, so that weights can be divided by it.
-        self.backoff = np.maximum(given / total, 1e-9)
+                new = float((self.kinds[nodes][twice] == 2).sum())
+                self.doubt[order] = (new + 1.0) / (float(twice.sum()) + 2.0)
+        self.share = (count - discounts) / self.total[parent]
+        given = np.bincount(parent, discounts, len(self.total))
+        self.backoff = np.where(self.kinds > 0, given / np.maximum(self.total, 1.0), 1.0)
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:

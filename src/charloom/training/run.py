@@ -1,0 +1,368 @@
+"""One training run: the text cut in two, what learns it, and all that is written."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from charloom.language_model import LanguageModel
+from charloom.memory import MOST_REMEMBERED, Gate, Index, Memory, build_index
+from charloom.model import ModelData, NetworkShape, Weights, grown, save_model, transfer
+from charloom.scoring import (
+    MOST_XZ,
+    Both,
+    Score,
+    memory_evidence,
+    network_evidence,
+    ngram_nats,
+    spread_nats,
+    xz_bits,
+)
+from charloom.text import PIPE, Corpus, Ids, TextError, Vocabulary, build_vocabulary
+
+from .checkpoint import Checkpoint, save_checkpoint
+from .folder import ModelFolder
+from .plan import SMALLEST_SPLIT, Plan, fit_to_text, tuning_plan
+from .progress import Observer
+from .report import history_csv, model_card, save_curve
+from .settings import Settings
+from .signals import Interrupted, caught_signals
+from .start import BASE, NOTHING, start_model
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+    from .tuner import Tuner
+
+LN2 = math.log(2)
+# Without a validation part nothing tells when to stop; by then a small text is known.
+EPOCHS_WITHOUT_VALIDATION = 60
+# Characters that a network to go on from is tuned on with care in a minute, at most; a
+# larger text is trained on as any other is, from the weights there are.
+TUNED_A_MINUTE = 75_000
+
+
+class Run:
+    """One training run: the corpus cut in two, the trainer, and what is written where."""
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        corpus: Corpus,
+        texts: Iterable[str | Path],
+        settings: Settings,
+        observer: Observer,
+    ) -> None:
+        self.folder, self.corpus, self.settings, self.observer = folder, corpus, settings, observer
+        self.texts = [PIPE if _is_pipe(t) else str(Path(t).absolute()) for t in texts]
+        self.facts = corpus.facts
+        self.split = len(corpus)
+        if self.facts.characters >= SMALLEST_SPLIT:
+            self.split = int(len(corpus) * (1 - settings.validation))
+        self.counts = counts = corpus.counts(self.split)
+        if sum(count > 0 for count in counts.values()) < 2:
+            raise TextError(
+                f"{self.facts.name} holds fewer than two different characters; "
+                "there is nothing to learn in it."
+            )
+        self.folding = build_vocabulary(counts, corpus.kind, self.facts.texts > 1)
+        self.vocabulary = self.folding.vocabulary
+        self.weights: Weights | None = None
+        base = start_model(settings.start)
+        if base is not None:
+            self.vocabulary = grown(base.vocabulary, self.vocabulary)
+            self.base_shape, self.weights = transfer(base, self.vocabulary)
+        self.training = corpus.part(0, self.split, self.vocabulary)
+        held_out = corpus.part(self.split, len(corpus), self.vocabulary)
+        # So small a part may hold nothing but the end of a text: then nothing is scored.
+        scored = self.vocabulary.count_characters(held_out[0:256])
+        self.validation = held_out if scored else None
+        self.plan = self._plan()
+        self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)
+        self.finished = False
+        self.memory: Index | None = None
+        self.gate = Gate()
+
+    def start(self, notes: Iterable[str] = ()) -> Run:
+        """Say what is learned, and make what learns it."""
+        self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
+        for note in notes:
+            self.observer.note(note)
+        self.trainer = self._trainer()
+        return self
+
+    def train(self) -> LanguageModel:
+        """Train to the end and write all that is kept.
+
+        Raises:
+            Interrupted: if a signal came; what was learned so far is kept.
+        """
+        with caught_signals() as caught:
+            self.trainer.stopped = lambda: bool(caught)
+            if not self.trainer.run():
+                self._write(self._scores(None))
+                raise Interrupted(
+                    "Stopped, and everything is kept; go on with: "
+                    f"charloom train --resume {self.folder.path}",
+                    caught[0],
+                )
+            score = self._score()
+            self._remember()
+            self.trainer.clock.tick(self.trainer.progress)
+            # Saved before the yardsticks are computed: they take a few seconds more.
+            self.finished = True
+            model = self._write(self._scores(score))
+            self._checkpoint()
+            if score is not None and not caught:
+                self.observer.note("Computing the yardsticks: xz and an order-5 n-gram.")
+                model = self._write({**self._scores(score), **self._yardsticks(score)})
+        self.observer.finish(model.scores)
+        return model
+
+    def _plan(self) -> Plan:
+        chosen = self.settings.plan(self.facts.characters)
+        if self.weights is not None:
+            chosen = tuning_plan(chosen, self.base_shape, self.settings.learning_rate)
+        plan = fit_to_text(chosen, self.split)
+        if self.validation is None and plan.epochs is None:
+            return replace(plan, epochs=EPOCHS_WITHOUT_VALIDATION)
+        return plan
+
+    @property
+    def tuned(self) -> bool:
+        """Whether a network that can read already is tuned on a small text."""
+        most = TUNED_A_MINUTE * self.settings.minutes
+        small = self.facts.characters <= most or self.settings.epochs is not None
+        return self.weights is not None and small
+
+    def _trainer(self) -> Trainer | Tuner:
+        from charloom.model.backend import require_torch
+
+        require_torch()
+        from .trainer import Task, Trainer
+
+        counted = self.settings.epochs is not None
+        task = Task(
+            self.training,
+            self.validation,
+            self.vocabulary,
+            self._opening(),
+            self.plan,
+            None if counted else self.settings.minutes,
+            self.settings.seed,
+            self.weights,
+        )
+        if self.tuned:
+            from .tuner import Tuner
+
+            keep_out = self.settings.keep_validation_out or self.validation is None
+            whole = None if keep_out else self._whole()
+            return Tuner(
+                task, self.shape, whole, self.settings.memory, self.observer, self._checkpoint
+            )
+        trainer = Trainer(task, self.observer, self._checkpoint)
+        if self.settings.memory:
+            held_out = 0 if self.validation is None else len(self.validation)
+            # Measured: 2 microseconds an id to index it twice, 40 to recall before it.
+            remembered = min(self.split, MOST_REMEMBERED)
+            trainer.clock.reserve = 0.5 + 2e-6 * remembered + 4e-5 * min(held_out, 200_000)
+        return trainer
+
+    def _whole(self) -> Ids:
+        """The whole text, the validation part too."""
+        return self.corpus.part(0, len(self.corpus), self.vocabulary)
+
+    def _score(self) -> Score | None:
+        """The exact score on the validation part, or on as much as fits, and the gate.
+
+        Network and memory have learned from the training part alone. The gate is what
+        choosing fitted; else each half of the validation part is scored under one
+        fitted on the other half.
+        """
+        if self.validation is None:
+            return None
+        from charloom.writing import Engine
+
+        trainer, vocabulary = self.trainer, self.vocabulary
+        ids = self.validation[0 : trainer.clock.final_characters()]
+        opening = np.array(trainer.task.opening, np.int64)
+        network = network_evidence(Engine(self.shape, trainer.scored_weights), ids, opening)
+        nats = -np.log(network.p_T)
+        spread = spread_nats(vocabulary, ids)
+        characters = vocabulary.count_characters(ids)
+        self.network_bits = float((nats + spread).sum()) / LN2 / characters
+        if self.settings.memory:
+            memory = Memory(build_index(self._learned()), vocabulary.size)
+            both = Both(network, memory_evidence(memory, ids, opening))
+            if trainer.gate is not None:
+                nats, self.gate = both.nats(trainer.gate), trainer.gate
+            else:
+                self.gate, nats = both.fitted_across()
+        unknown = int((ids == vocabulary.unknown).sum())
+        unseen = Counter({"": unknown} if unknown else {})
+        total = float((nats + spread).sum())
+        return Score(total, characters, vocabulary.count_bytes(ids), unseen)
+
+    def _learned(self) -> np.ndarray:
+        """The end of the training part, as much as a memory holds."""
+        return self.training[max(0, self.split - MOST_REMEMBERED) : self.split]
+
+    def _remember(self) -> None:
+        """Index the text for the model to keep: all of it, unless the validation part stays out."""
+        if not self.settings.memory:
+            return
+        if self.trainer.gate is not None:
+            self.gate = self.trainer.gate
+        if self.settings.keep_validation_out:
+            self.memory = build_index(self._learned())
+        else:
+            whole = self._whole()
+            self.memory = build_index(whole[max(0, len(whole) - MOST_REMEMBERED) : len(whole)])
+
+    def _opening(self) -> tuple[int, ...]:
+        """What a new text silently follows: an end of a text, or else a paragraph's break."""
+        vocabulary = self.vocabulary
+        if vocabulary.end is not None:
+            return (vocabulary.end,)
+        newline = vocabulary.ids.get(ord("\n"))
+        last = int(self.training[self.split - 1 : self.split][0])
+        if newline is None or not self.counts.get(ord("\n")):
+            return (last,)  # training reads the text as a ring: its start follows its end
+        return (newline, newline)
+
+    def _say_what_is_learned(self) -> None:
+        facts, say = self.facts, self.observer.note
+        for name, encoding in list(facts.detected.items())[:5]:
+            say(f"{name} is read as {encoding}: a guess; force another with --encoding.")
+        if facts.undecodable:
+            say(
+                f"{facts.undecodable:,} characters could not be decoded and became \ufffd; "
+                "if that is wrong, name the encoding with --encoding."
+            )
+        several = f" in {facts.texts:,} texts" if facts.texts > 1 else ""
+        say(
+            f"{facts.name}: {facts.characters:,} characters{several} ({facts.encoding}), "
+            f"{len(self.vocabulary.symbols)} different {self.vocabulary.kind}."
+        )
+        if self.folding.folded:
+            count = sum(self.folding.folded.values())
+            say(
+                f"{len(self.folding.folded)} characters that occur {count} times in all are too "
+                "rare to learn and count as unknown."
+            )
+        if facts.characters < SMALLEST_SPLIT:
+            say(
+                f"This text is under {SMALLEST_SPLIT:,} characters: too small to hold a part out, "
+                "so there is no honest score, and the model will mostly repeat the text."
+            )
+        elif self.validation is not None:
+            say(
+                f"The last {len(self.validation):,} of {len(self.corpus):,} are held out "
+                "to validate on."
+            )
+        plan, shape = self.plan, self.shape
+        say(
+            f"Network: {plan.layers} LSTM layer{'s' if plan.layers > 1 else ''} of {plan.units} "
+            f"units, {shape.parameters:,} parameters; batch {plan.batch}, {plan.steps} steps, "
+            f"dropout {plan.dropout:g}."
+        )
+
+    def _data(self, scores: dict[str, Any]) -> ModelData:
+        trainer = self.trainer
+        return ModelData(
+            self.shape,
+            self.vocabulary,
+            trainer.best_weights,
+            trainer.task.opening,
+            text=self._facts_without_paths(),
+            scores=scores,
+            training={
+                **self.plan.to_dict(),
+                "seed": self.settings.seed,
+                "minutes": trainer.task.minutes,
+                "start": self._start_name(),
+                **trainer.recipe,
+            },
+            memory=self.memory,
+            gate=self.gate,
+        )
+
+    def _scores(self, score: Score | None) -> dict[str, Any]:
+        progress = self.trainer.progress
+        return {
+            "validation_bits_per_character": score and score.bits_per_character,
+            "validation_nats_per_character": score and score.nats_per_character,
+            "validation_characters": score.characters if score else 0,
+            "seconds": progress.seconds,
+            "characters_per_second": progress.characters_per_second,
+            "epochs": progress.characters
+            * self.trainer.ids_per_character
+            / max(1, len(self.training)),
+            "parameters": self.shape.parameters,
+            "stopped_early": not self.finished,
+            **({"network_bits_per_character": self.network_bits} if self.memory and score else {}),
+        }
+
+    def _start_name(self) -> str:
+        start = self.settings.start or NOTHING
+        return start if start in (BASE, NOTHING) else Path(start).name
+
+    def _facts_without_paths(self) -> dict[str, Any]:
+        """Where the texts lie is nobody's business who is given the model."""
+        detected = {Path(name).name: code for name, code in self.facts.detected.items()}
+        return {**asdict(self.facts), "name": Path(self.facts.name).name, "detected": detected}
+
+    def _yardsticks(self, score: Score | None) -> dict[str, float]:
+        """What xz and an n-gram make of the characters that were scored."""
+        if score is None or self.validation is None:
+            return {}
+        scored = self.trainer.clock.final_characters()
+        ids = Ids(self.validation.numbers[:scored], self.validation.table)
+        nats = ngram_nats(self.training, ids, self.vocabulary.size) * len(ids)
+        nats += float(spread_nats(self.vocabulary, ids[0:scored]).sum())
+        xz = xz_bits(_as_bytes(self.training, self.vocabulary), _as_bytes(ids, self.vocabulary))
+        return {
+            "ngram_bits_per_character": nats / LN2 / score.characters,
+            "xz_bits_per_character": xz / score.characters,
+        }
+
+    def _write(self, scores: dict[str, Any]) -> LanguageModel:
+        data, folder = self._data(scores), self.folder
+        history = self.trainer.progress.history
+        save_model(folder.model, data)
+        folder.write_text(folder.card, model_card(data, folder.path.name))
+        folder.write_text(folder.history, history_csv(history))
+        save_curve(folder.curve, history, scores)
+        # Where the model lies is for whoever trained it, not part of the file.
+        return LanguageModel(replace(data, scores={**scores, "model": str(folder.path)}))
+
+    def _checkpoint(self) -> None:
+        settings = {
+            "settings": asdict(self.settings),
+            "texts": self.texts,
+            "facts": asdict(self.facts),
+            "corpus": str(self.corpus.folder),
+            "kind": "bytes"
+            if isinstance(self.corpus.numbers, np.memmap) and self.corpus.kind == "bytes"
+            else "characters",
+            "finished": self.finished,
+        }
+        # A finished run is never gone on with, so its tensors need not stay.
+        tensors = {} if self.finished else self.trainer.tensors()
+        checkpoint = Checkpoint(settings, self.trainer.progress, tensors)
+        save_checkpoint(self.folder.checkpoint, checkpoint)
+
+
+def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
+    """A part's end, as much of it as xz is given."""
+    part = ids[max(0, len(ids) - MOST_XZ) : len(ids)]
+    return vocabulary.decode(part).encode("utf-8", "replace")
+
+
+def _is_pipe(text: str | Path) -> bool:
+    return str(text) == PIPE or Path(text).is_fifo()
