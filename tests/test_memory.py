@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import run_charloom
 
 import charloom
-from charloom.memory import ORDERS, Gate, Index, Memory, build_index, fit_gate, fitted_across
+from charloom.memory import ORDERS, Evidence, Gate, Index, Memory, build_index, fitted_across
 from charloom.memory.gate import FEATURES
 from charloom.model import load_model, save_model
 
@@ -103,14 +103,22 @@ def test_a_gate_learns_whom_to_trust() -> None:
     draw = np.random.default_rng(2)
     x_TxF = draw.normal(size=(4000, FEATURES))
     x_TxF[:, 0] = 1.0
-    good_T, bad_T = np.full(4000, 0.9), np.full(4000, 0.1)
-    trusted = x_TxF[:, 3] > 0
-    memory_T, network_T = np.where(trusted, good_T, bad_T), np.where(trusted, bad_T, good_T)
-    gate = fit_gate(x_TxF, network_T, memory_T)
-    nats = gate.nats(x_TxF, network_T, memory_T).mean()
-    assert nats < 0.25 < Gate().nats(x_TxF, network_T, memory_T).mean()
-    _, across = fitted_across(x_TxF, network_T, memory_T)
-    assert across.mean() == pytest.approx(nats, abs=0.02)
+    ids_T = draw.integers(0, 2, 4000)
+    right_TxV = np.where(np.arange(2) == ids_T[:, None], 0.9, 0.1)
+    trusted_Tx1 = x_TxF[:, 3:4] > 0
+    memory_TxV = np.log(np.where(trusted_Tx1, right_TxV, 0.5)).astype(np.float32)
+    network_TxV = np.log(np.where(trusted_Tx1, 1 - right_TxV, right_TxV)).astype(np.float32)
+    evidence = Evidence(x_TxF, network_TxV, memory_TxV, ids_T)
+    gate, across = fitted_across(evidence)
+    assert evidence.nats(gate).mean() < 0.3 < evidence.nats(Gate()).mean()
+    assert across.mean() == pytest.approx(evidence.nats(gate).mean(), abs=0.02)
+    # Newton's method found the lowest place: any step from it goes up.
+    for row in range(2):
+        for column in range(FEATURES):
+            weights = np.array(gate.weights)
+            weights[row, column] += 0.3
+            elsewhere = Gate(tuple(map(tuple, weights.tolist())))
+            assert evidence.nats(elsewhere).sum() > evidence.nats(gate).sum() - 1
 
 
 @pytest.fixture(scope="module")

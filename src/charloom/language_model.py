@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from .model import ModelData, load_base, load_model
-from .scoring import Passage, Reading, Score
+from .scoring import Originality, Passage, Reading, Score, originality_of
 from .writing import (
     Engine,
     Mixture,
@@ -17,6 +17,7 @@ from .writing import (
     Suggestion,
     engine_of,
     new_seed,
+    remembered,
     stream,
     suggest,
 )
@@ -95,8 +96,9 @@ class LanguageModel:
             prompt: text to go on from.
             settings: `length` (500 characters), `temperature` (0.8), `top_k`, `top_p`,
                 `min_p`, `repetition_penalty` (1.0), `greedy` (False), `stop` (texts
-                that end the writing before they appear) and `seed` (same seed, same
-                text). See `charloom.Sampling` for what each does.
+                that end the writing before they appear), `seed` (same seed, same
+                text) and `max_copy` (the most characters in a row that may be as in the
+                training text). See `charloom.Sampling` for what the others do.
         """
         for _, piece in self.stream_many(prompt, count=1, **settings):
             yield piece
@@ -109,12 +111,13 @@ class LanguageModel:
         length: int = 500,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
+        max_copy: int | None = None,
         **sampling: Any,
     ) -> Iterator[tuple[int, str]]:
         """Write several texts at once, yielding (number, piece) as they come."""
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         seed = new_seed() if seed is None else seed
-        request = Request(prompt, length, stops, seed, count, Sampling(**sampling))
+        request = Request(prompt, length, stops, seed, count, Sampling(**sampling), max_copy)
         return stream(self.engine, self.data, request)
 
     def suggest(self, text: str, count: int = 5) -> list[Suggestion]:
@@ -128,6 +131,22 @@ class LanguageModel:
     def worst(self, text: str, count: int = 5) -> list[Passage]:
         """The most surprising passages of `text`."""
         return self.read(text).worst(count)
+
+    def originality(self, texts: Sequence[str] | None = None, **settings: Any) -> Originality:
+        """How much of what the model writes, or of given texts, is copied from its own text.
+
+        Args:
+            texts: by default `count` (50) texts of `length` (500) characters, written now.
+            settings: of this writing, as for `stream`; the `seed` is 0.
+
+        Raises:
+            SettingError: if the model has no memory of its text.
+        """
+        index = remembered(self.data)
+        if texts is None:
+            texts = self.write(**{"count": 50, "seed": 0, **settings})
+        texts = [texts] if isinstance(texts, str) else texts
+        return originality_of(index, self.data.vocabulary, texts)
 
     def read(self, text: str) -> Reading:
         """Read `text` once: its score, its worst passages, each id's surprise."""

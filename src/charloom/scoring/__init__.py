@@ -1,26 +1,33 @@
 """How well a text is predicted, beside yardsticks that anyone can check."""
 
 from .evaluate import Forward, Readable, nats_by_character, read_through
-from .memory import Both, Evidence, gate_from, memory_evidence, network_evidence
-from .score import Passage, Reading, Score, spread_nats
+from .memory import Recalled, log_expected, recall, score_with_memory
+from .originality import Copy, Originality, excerpts, originality_of, originality_scores
+from .score import Passage, Reading, Score, encode, opening_or_default, spread_nats
 from .yardsticks import MOST_XZ, ORDER, ngram_nats, xz_bits
 
 __all__ = [
     "MOST_XZ",
     "ORDER",
-    "Both",
-    "Evidence",
+    "Copy",
     "Forward",
+    "Originality",
     "Passage",
     "Readable",
     "Reading",
+    "Recalled",
     "Score",
-    "gate_from",
-    "memory_evidence",
+    "encode",
+    "excerpts",
+    "log_expected",
     "nats_by_character",
-    "network_evidence",
     "ngram_nats",
+    "opening_or_default",
+    "originality_of",
+    "originality_scores",
     "read_through",
+    "recall",
+    "score_with_memory",
     "spread_nats",
     "xz_bits",
 ]

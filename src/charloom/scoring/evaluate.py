@@ -80,14 +80,15 @@ def read_through(
         columns: C.
 
     Returns:
-        shape (n, C), float64.
+        shape (n, C), float64 where C is 1, else float32.
     """
     n = len(ids)
     parts = parts or max(1, min(MOST_PARTS, n // SHORTEST_PART))
     length = -(-n // parts)
     starts = np.arange(0, n, length)
     text = _Text(ids, opening)
-    kept = np.zeros((n, columns))
+    # Of whole distributions there is too much for double precision.
+    kept = np.zeros((n, columns), np.float64 if columns == 1 else np.float32)
 
     begun = _guess(forward, text, starts, length)
     ended = [(h.copy(), c.copy()) for h, c in begun]

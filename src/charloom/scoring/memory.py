@@ -1,92 +1,92 @@
-"""A memory beside a trained network: what both give a held-out text, and the gate between."""
+"""A memory beside a trained network: what both expect of a held-out text, and the gate between."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from charloom.memory import Gate, Memory, MemoryState, entropies, fit_gate, fitted_across
-from charloom.memory import features as gate_features
+from charloom.memory import (
+    Evidence,
+    Gate,
+    Memory,
+    MemoryState,
+    entropies,
+    features,
+    fitted_across,
+    log_of,
+)
 from charloom.model import NetworkShape
-from charloom.writing import softmax
+from charloom.writing import Engine, Mixture
 
-from .evaluate import Forward, Readable, read_through
+from .evaluate import Forward, Readable, nats_by_character, read_through
 
-LEAST = 1e-30  # of a probability: less is beyond what float32 tells from nothing
+MOST_EVIDENCE = 8_000_000  # numbers held of each prediction while a gate is fitted: 32 MB
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What was expected before every id of a text, by a network or a memory.
+class Recalled:
+    """What a memory expected before every id: logarithms (T, V), facts (T, 3), entropies (T,)."""
 
-    Args:
-        p_T: the probability that the id was given.
-        entropy_T: of the whole distribution, in nats.
-        facts_Tx3: from a memory only, what `Memory.predict` says of its match.
-    """
-
-    p_T: np.ndarray
+    logp_TxV: np.ndarray
+    facts_Tx3: np.ndarray
     entropy_T: np.ndarray
-    facts_Tx3: np.ndarray | None = None
+
+    def beside(self, network_TxV: np.ndarray, ids_T: np.ndarray) -> Evidence:
+        """With what a network expected, as logarithms, what a gate is fitted on."""
+        network_entropy_T = entropies(np.exp(network_TxV), network_TxV)
+        x_TxF = features(self.facts_Tx3, self.entropy_T, network_entropy_T)
+        return Evidence(x_TxF, network_TxV, self.logp_TxV, ids_T)
 
 
-@dataclass(frozen=True)
-class Both:
-    """A network's evidence and a memory's on the same text."""
-
-    network: Evidence
-    memory: Evidence
-
-    @cached_property
-    def features(self) -> np.ndarray:
-        """What the gate looks at, shape (T, FEATURES)."""
-        assert self.memory.facts_Tx3 is not None
-        return gate_features(self.memory.facts_Tx3, self.memory.entropy_T, self.network.entropy_T)
-
-    def fitted_across(self) -> tuple[Gate, np.ndarray]:
-        """A gate, and every id's nats under one fitted on the text's other half."""
-        return fitted_across(self.features, self.network.p_T, self.memory.p_T)
-
-    def nats(self, gate: Gate) -> np.ndarray:
-        """Every id's nats under a gate."""
-        return gate.nats(self.features, self.network.p_T, self.memory.p_T)
-
-
-def gate_from(found: Sequence[Both]) -> Gate:
-    """One gate fitted on several held-out texts."""
-    return fit_gate(
-        np.concatenate([both.features for both in found]),
-        np.concatenate([both.network.p_T for both in found]),
-        np.concatenate([both.memory.p_T for both in found]),
-    )
-
-
-def network_evidence(forward: Forward, ids: Readable, opening: np.ndarray) -> Evidence:
-    """What a network expects before every id of a text."""
-
-    def measure(logits_TxV: np.ndarray, ids_T: np.ndarray) -> np.ndarray:
-        p_TxV = softmax(logits_TxV)
-        return np.stack([p_TxV[np.arange(len(ids_T)), ids_T], entropies(p_TxV)], axis=1)
-
-    kept = read_through(forward, ids, opening, measure, columns=2)
-    return Evidence(np.maximum(kept[:, 0], LEAST), kept[:, 1])
-
-
-def memory_evidence(memory: Memory, ids: Readable, opening: np.ndarray) -> Evidence:
+def recall(memory: Memory, ids: Readable, opening: np.ndarray) -> Recalled:
     """What a memory expects before every id of a text."""
     size = memory.vocabulary
+    forward = _Recall(memory)
+    kept = read_through(forward, ids, opening, lambda parts, _: parts, columns=size + 3)
+    p_TxV = kept[:, :size]
+    logp_TxV = log_of(p_TxV)
+    return Recalled(logp_TxV, kept[:, size:], entropies(p_TxV, logp_TxV))
 
-    def measure(parts_TxP: np.ndarray, ids_T: np.ndarray) -> np.ndarray:
-        p_TxV = parts_TxP[:, :size]
-        chosen_T = p_TxV[np.arange(len(ids_T)), ids_T]
-        first = np.stack([chosen_T, entropies(p_TxV)], axis=1)
-        return np.concatenate([first, parts_TxP[:, size:]], axis=1)
 
-    kept = read_through(_Recall(memory), ids, opening, measure, columns=5)
-    return Evidence(np.maximum(kept[:, 0], LEAST), kept[:, 1], kept[:, 2:])
+def score_with_memory(
+    engine: Engine, memory: Memory, ids: Readable, opening: np.ndarray, gate: Gate | None = None
+) -> tuple[np.ndarray, Gate]:
+    """The surprise of every held-out id under network and memory together, and the gate.
+
+    Without a gate one is fitted, and then each id is scored under one that never saw it: in
+    the part that gates are fitted on, that of the part's other half; behind it, that of
+    the part.
+
+    Args:
+        engine: the network.
+        memory: of what the network was trained on.
+        ids: what neither has learned from.
+        opening: the ids that a text silently follows, at least one.
+        gate: if it is known already.
+    """
+    if gate is not None:
+        return nats_by_character(Mixture(engine, memory, gate), ids, opening), gate
+    most = max(1000, MOST_EVIDENCE // engine.shape.vocabulary)
+    part = ids[0 : min(most, len(ids))]
+    network_TxV = log_expected(engine, part, opening)
+    gate, nats = fitted_across(recall(memory, part, opening).beside(network_TxV, part))
+    if len(part) < len(ids):
+        # Read from the start: the state of both has to come from what was before.
+        rest = nats_by_character(Mixture(engine, memory, gate), ids, opening)
+        nats = np.concatenate([nats, rest[len(part) :]])
+    return nats, gate
+
+
+def log_expected(forward: Forward, ids: Readable, opening: np.ndarray) -> np.ndarray:
+    """Logarithms of what a network expects before every id of a text, shape (T, V), float32."""
+
+    def measure(logits_TxV: np.ndarray, _: np.ndarray) -> np.ndarray:
+        z_TxV = logits_TxV - logits_TxV.max(axis=1, keepdims=True)
+        return z_TxV - np.log(np.exp(z_TxV).sum(axis=1, keepdims=True))
+
+    size = forward.shape.vocabulary
+    return read_through(forward, ids, opening, measure, columns=size)
 
 
 class _Recall:

@@ -16,11 +16,10 @@ from charloom.memory import MOST_REMEMBERED, Gate, Index, Memory, build_index
 from charloom.model import ModelData, NetworkShape, Weights, grown, save_model, transfer
 from charloom.scoring import (
     MOST_XZ,
-    Both,
     Score,
-    memory_evidence,
-    network_evidence,
+    nats_by_character,
     ngram_nats,
+    score_with_memory,
     spread_nats,
     xz_bits,
 )
@@ -191,18 +190,14 @@ class Run:
         trainer, vocabulary = self.trainer, self.vocabulary
         ids = self.validation[0 : trainer.clock.final_characters()]
         opening = np.array(trainer.task.opening, np.int64)
-        network = network_evidence(Engine(self.shape, trainer.scored_weights), ids, opening)
-        nats = -np.log(network.p_T)
+        engine = Engine(self.shape, trainer.scored_weights)
+        nats = nats_by_character(engine, ids, opening)
         spread = spread_nats(vocabulary, ids)
         characters = vocabulary.count_characters(ids)
         self.network_bits = float((nats + spread).sum()) / LN2 / characters
         if self.settings.memory:
             memory = Memory(build_index(self._learned()), vocabulary.size)
-            both = Both(network, memory_evidence(memory, ids, opening))
-            if trainer.gate is not None:
-                nats, self.gate = both.nats(trainer.gate), trainer.gate
-            else:
-                self.gate, nats = both.fitted_across()
+            nats, self.gate = score_with_memory(engine, memory, ids, opening, trainer.gate)
         unknown = int((ids == vocabulary.unknown).sum())
         unseen = Counter({"": unknown} if unknown else {})
         total = float((nats + spread).sum())

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from charloom.memory import Gate, Memory, build_index
+from charloom.memory import Evidence, Gate, Memory, build_index, fit_gate, joined
 from charloom.model import NetworkShape, Weights
 from charloom.model.network import Network
-from charloom.scoring import Both, Evidence, gate_from, memory_evidence, network_evidence
+from charloom.scoring import Recalled, nats_by_character, recall
 from charloom.text import Ids, ModelError
 from charloom.writing import Engine
 
@@ -181,7 +181,7 @@ class Tuner:
         self.observer.note(
             f"Choosing how to learn by cross-validation in {len(folds)} folds of the text."
         )
-        best, best_bits, best_evidence = (RECIPES[0], 0), math.inf, list[Both]()
+        best, best_bits, best_evidence = (RECIPES[0], 0), math.inf, list[_Seen]()
         for recipe in RECIPES:
             spent = self.progress.seconds
             curves = self._try(recipe, folds)
@@ -198,7 +198,7 @@ class Tuner:
             if self.progress.seconds + 0.8 * took > SHARES[0] * self.budget:
                 break
         if self.remember:
-            self.gate = gate_from(best_evidence)
+            self.gate = fit_gate(joined([seen.evidence for seen in best_evidence if seen.evidence]))
             tuning["gate"] = self.gate.to_list()
         recipe, passes = best
         tuning["chosen"] = {**asdict(recipe), "passes": passes, "held_out_bits": best_bits}
@@ -222,20 +222,21 @@ class Tuner:
         learned, held_out = np.concatenate([ids[:start], ids[stop:]]), ids[start:stop]
         memory = None
         if self.remember:
-            index = Memory(build_index(learned), self.shape.vocabulary)
-            memory = memory_evidence(index, held_out, self.opening)
+            memory = recall(
+                Memory(build_index(learned), self.shape.vocabulary), held_out, self.opening
+            )
         return _Fold(learned, held_out, memory)
 
-    def _try(self, recipe: Recipe, folds: Sequence[_Fold]) -> dict[int, list[Both]]:
+    def _try(self, recipe: Recipe, folds: Sequence[_Fold]) -> dict[int, list[_Seen]]:
         """What every fold is held out at, after each number of passes."""
         marks: list[int] = list(MARKS)
-        curves: dict[int, list[Both]] = {}
+        curves: dict[int, list[_Seen]] = {}
         for number, fold in enumerate(folds):
             best, since = math.inf, 0
             for mark in self._marks(recipe, fold, SEED_OF_FOLD + number, marks):
-                both = self._evidence(fold)
-                curves.setdefault(mark, []).append(both)
-                bits = self._held_out_bits([both])
+                seen = self._seen(fold)
+                curves.setdefault(mark, []).append(seen)
+                bits = self._held_out_bits([seen])
                 best, since = (bits, 0) if bits < best else (best, since + 1)
                 late = self._late(number, len(folds))
                 if number == 0 and (since == PATIENCE or late) and mark:
@@ -264,16 +265,19 @@ class Tuner:
             with swapped(descent.parameters, average):
                 yield mark
 
-    def _evidence(self, fold: _Fold) -> Both:
-        network = read_streams(self.network, fold.held_out, self.opening)
-        return Both(network, fold.memory if fold.memory is not None else network)
+    def _seen(self, fold: _Fold) -> _Seen:
+        """What a held-out fold costs now, by id, and the evidence for a gate."""
+        network_TxV = read_streams(self.network, fold.held_out, self.opening)
+        if fold.memory is None:
+            return _Seen(-network_TxV[np.arange(len(fold.held_out)), fold.held_out], None)
+        evidence = fold.memory.beside(network_TxV, fold.held_out)
+        # A gate for each would take longer than the learning between; one that is
+        # about right tells as well which weights are better.
+        return _Seen(evidence.nats(Gate()), evidence)
 
-    def _held_out_bits(self, evidence: Sequence[Both]) -> float:
+    def _held_out_bits(self, seen: Sequence[_Seen]) -> float:
         """Bits by character over all folds, with the memory where there is one."""
-        if self.remember:
-            nats = np.concatenate([both.fitted_across()[1] for both in evidence])
-        else:
-            nats = np.concatenate([-np.log(both.network.p_T) for both in evidence])
+        nats = np.concatenate([one.nats_T for one in seen])
         return float(nats.mean()) * self.ids_per_character / LN2
 
     # Learning
@@ -363,8 +367,8 @@ class Tuner:
         engine = Engine(self.shape, self.scored_weights)
         if validation is not None:
             ids = validation[0:8192]
-            network = network_evidence(engine, ids, self.opening)
-            bits = float(-np.log(network.p_T).mean()) * self.ids_per_character / LN2
+            nats = nats_by_character(engine, ids, self.opening)
+            bits = float(nats.mean()) * self.ids_per_character / LN2
         check = Check(
             progress.step, 0.0, progress.seconds, progress.training_bits or 0.0, bits, 0.0
         )
@@ -382,4 +386,12 @@ class _Fold:
 
     learned: np.ndarray
     held_out: np.ndarray
-    memory: Evidence | None
+    memory: Recalled | None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a fold cost, by id, and the evidence where there is a memory."""
+
+    nats_T: np.ndarray
+    evidence: Evidence | None

@@ -1,7 +1,8 @@
 """New text from a model, with NumPy alone: neither Keras nor PyTorch is imported."""
 
+from .copying import remembered
 from .engine import Engine, State
-from .mixture import Mixture, engine_of, softmax
+from .mixture import Mixture, engine_of
 from .sampler import Sampling, draw, probabilities
 from .suggestions import Suggestion, suggest
 from .writer import Request, new_seed, stream
@@ -17,7 +18,7 @@ __all__ = [
     "engine_of",
     "new_seed",
     "probabilities",
-    "softmax",
+    "remembered",
     "stream",
     "suggest",
 ]

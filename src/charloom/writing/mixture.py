@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from charloom.memory import Gate, Memory, entropies
+from charloom.memory import Gate, Memory, entropies, features, log_of
 from charloom.model import ModelData, NetworkShape
 
 from .engine import Engine, State
@@ -13,12 +13,12 @@ from .engine import Engine, State
 class Mixture:
     """Runs a network and a memory side by side; used just as an `Engine` is.
 
-    Its states are the engine's, and the memory's behind them. Its logits are
-    logarithms of probabilities.
+    Its states are the engine's, and the memory's behind them.
     """
 
     def __init__(self, engine: Engine, memory: Memory, gate: Gate) -> None:
         self.engine, self.memory, self.gate = engine, memory, gate
+        self.weights_Fx2 = np.array(gate.weights).T
         self.dense_V = engine.dense_V  # the average character's logits
 
     @property
@@ -50,13 +50,19 @@ class Mixture:
             self.memory.advance(np.array([number]), states[-1])
 
     def _mixed(self, logits_BxV: np.ndarray, states: State) -> np.ndarray:
-        network_BxV = softmax(logits_BxV)
-        memory_BxV, facts_Bx3 = self.memory.predict(states[-1])
-        shares_B = self.gate.shares(facts_Bx3, entropies(memory_BxV), entropies(network_BxV))
-        memory_BxV -= network_BxV
-        memory_BxV *= shares_B[:, None]
-        memory_BxV += network_BxV
-        return np.log(memory_BxV)
+        network_BxV = logits_BxV - logits_BxV.max(axis=1, keepdims=True)
+        p_BxV = np.exp(network_BxV)
+        sums_B = p_BxV.sum(axis=1)
+        # The entropy of softmax, without its logarithm: log sum - the mean of the logits.
+        network_entropy_B = np.log(sums_B) - (p_BxV * network_BxV).sum(axis=1) / sums_B
+        p_BxV, facts_Bx3 = self.memory.predict(states[-1])
+        memory_BxV = log_of(p_BxV)
+        x_BxF = features(facts_Bx3, entropies(p_BxV, memory_BxV), network_entropy_B)
+        exponents_Bx2 = (x_BxF @ self.weights_Fx2).astype(np.float32)
+        network_BxV *= exponents_Bx2[:, :1]
+        memory_BxV *= exponents_Bx2[:, 1:]
+        network_BxV += memory_BxV
+        return network_BxV
 
 
 def engine_of(model: ModelData) -> Engine | Mixture:
@@ -65,12 +71,3 @@ def engine_of(model: ModelData) -> Engine | Mixture:
     if model.memory is None:
         return engine
     return Mixture(engine, Memory(model.memory, model.vocabulary.size), model.gate)
-
-
-def softmax(logits_BxV: np.ndarray) -> np.ndarray:
-    """Probabilities in float64, shape (B, V)."""
-    p_BxV = logits_BxV.astype(np.float64)
-    p_BxV -= p_BxV.max(axis=1, keepdims=True)
-    np.exp(p_BxV, out=p_BxV)
-    p_BxV /= p_BxV.sum(axis=1, keepdims=True)
-    return p_BxV
