@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
     from .language_model import LanguageModel, base_model, load
-    from .scoring import Passage, Score
+    from .scoring import Originality, Passage, Score
     from .text import (
         CharloomError,
         ModelError,
@@ -27,13 +27,22 @@ if TYPE_CHECKING:
         TextError,
         sample,
     )
-    from .training import Check, Interrupted, Observer, Progress, resume, train
+    from .training import (
+        AdaptiveScore,
+        Check,
+        Interrupted,
+        Observer,
+        Progress,
+        resume,
+        score_adaptively,
+        train,
+    )
     from .writing import Sampling, Suggestion
 
 _HOMES = {
     "comparison": ("Comparison", "compare"),
     "language_model": ("LanguageModel", "base_model", "load"),
-    "scoring": ("Passage", "Score"),
+    "scoring": ("Originality", "Passage", "Score"),
     "text": (
         "CharloomError",
         "ModelError",
@@ -42,12 +51,22 @@ _HOMES = {
         "TextError",
         "sample",
     ),
-    "training": ("Check", "Interrupted", "Observer", "Progress", "resume", "train"),
+    "training": (
+        "AdaptiveScore",
+        "Check",
+        "Interrupted",
+        "Observer",
+        "Progress",
+        "resume",
+        "score_adaptively",
+        "train",
+    ),
     "writing": ("Sampling", "Suggestion"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AdaptiveScore",
     "CharloomError",
     "Check",
     "Comparison",
@@ -55,6 +74,7 @@ __all__ = [
     "LanguageModel",
     "ModelError",
     "Observer",
+    "Originality",
     "Passage",
     "Progress",
     "Sampling",
@@ -68,6 +88,7 @@ __all__ = [
     "load",
     "resume",
     "sample",
+    "score_adaptively",
     "train",
 ]
 

@@ -163,6 +163,9 @@ def _observer(quiet: bool, as_json: bool, tensorboard: str | None) -> Observer:
 @click.option(
     "--stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated."
 )
+@click.option(
+    "--max-copy", type=int, metavar="N", help="Never copy over N characters in a row from the text."
+)
 @click.option("--seed", type=int, help="Same seed, same text.")
 @click.option(
     "--count", type=int, default=1, show_default=True, help="Write so many texts at once."
@@ -185,6 +188,8 @@ def write(model: str, prompt: str, prompt_file: str | None, **options: Any) -> N
     if options.pop("interactive"):
         if as_json or count > 1:
             raise SettingError("Writing together is one text on the screen: no --json, --count.")
+        if options["max_copy"] is not None:
+            raise SettingError("Writing together has no limit to copies; leave out --max-copy.")
         from .interactive import write_together
 
         write_together(loaded, prompt)
@@ -241,16 +246,34 @@ def _report_unseen(model: LanguageModel, prompt: str) -> None:
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @reading_options
 @click.option("--worst", type=int, metavar="N", help="Show the N most surprising passages.")
+@click.option(
+    "--adaptive",
+    is_flag=True,
+    help="Learn from each piece once it is scored: another figure, apart from static scores.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def score(
-    model: str, texts: tuple[str, ...], worst: int | None, as_json: bool, **reading: Any
+    model: str,
+    texts: tuple[str, ...],
+    worst: int | None,
+    adaptive: bool,
+    as_json: bool,
+    **reading: Any,
 ) -> None:
     """Say how well a model predicts texts: the exact mean over every character."""
     from charloom.language_model import load
-    from charloom.text import Reading, read_texts
+    from charloom.text import Reading, SettingError, read_texts
 
+    if adaptive and worst is not None:
+        raise SettingError("--worst is of the model as it is; leave it out with --adaptive.")
     loaded = load(model)
-    read = loaded.read(read_texts(texts, Reading(**reading)))
+    text = read_texts(texts, Reading(**reading))
+    if adaptive:
+        from .adaptive import show_adaptive_score
+
+        show_adaptive_score(loaded, text, as_json)
+        return
+    read = loaded.read(text)
     result = read.score()
     passages = read.worst(worst) if worst else []
     if as_json:
@@ -269,6 +292,36 @@ def score(
     for passage in passages:
         shown = passage.text.replace("\n", "⏎")
         click.echo(f"\nat {passage.position:,}, {passage.bits_per_character:.2f} bits: {shown}")
+
+
+@cli.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--text", metavar="FILE", help="Compare with a text that the model never saw.")
+@click.option("--max-copy", type=int, metavar="N", help="Write as with write's --max-copy.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def originality(model: str, text: str | None, max_copy: int | None, as_json: bool) -> None:
+    """Say how much a model copies from its text: 50 texts at each of three temperatures."""
+    from charloom.language_model import load
+    from charloom.scoring import excerpts
+    from charloom.text import Reading, read_texts
+
+    from .copies import show_originality
+
+    loaded = load(model)
+    parts = [] if text is None else excerpts(read_texts([text], Reading()), 50, 500)
+    written = {
+        f"temperature {heat}": loaded.originality(temperature=heat, max_copy=max_copy)
+        for heat in (0.5, 0.8, 1.0)
+    }
+    # Without a text, what training measured of the part that it held out.
+    reference: dict[str, Any] | None = (loaded.scores.get("originality") or {}).get("reference")
+    if text is not None:
+        reference = loaded.originality(parts).to_dict()
+    if as_json:
+        found = {name: result.to_dict() for name, result in written.items()}
+        click.echo(json.dumps({**found, "reference": reference}))
+        return
+    show_originality(written, reference)
 
 
 @cli.command()

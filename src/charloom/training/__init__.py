@@ -1,5 +1,6 @@
 """From a prepared text to a trained model. PyTorch and Keras are imported only when it starts."""
 
+from .adaptive import AdaptiveScore, score_adaptively
 from .folder import ModelFolder
 from .plan import SMALLEST_SPLIT, Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
@@ -9,6 +10,7 @@ from .train import resume, train
 
 __all__ = [
     "SMALLEST_SPLIT",
+    "AdaptiveScore",
     "Check",
     "Interrupted",
     "ModelFolder",
@@ -20,5 +22,6 @@ __all__ = [
     "caught_signals",
     "choose_plan",
     "resume",
+    "score_adaptively",
     "train",
 ]

@@ -107,6 +107,7 @@ def model_card(data: ModelData, name: str) -> str:
         "",
         *_score_lines(scores),
         "",
+        *_originality_lines(scores.get("originality")),
         "## Network and training",
         "",
         f"- embedding of {data.shape.embedding}, {data.shape.layers} LSTM layer(s) of "
@@ -146,3 +147,24 @@ def _score_lines(scores: dict[str, Any]) -> list[str]:
         if value is not None:
             lines.append(f"- {label} on the same characters: {value:.3f}")
     return lines
+
+
+def _originality_lines(measured: dict[str, Any] | None) -> list[str]:
+    if not measured:
+        return []
+    lines = [
+        "## Originality",
+        "",
+        "How much stands word for word in the training text: the longest run of characters, "
+        "and the share of characters in runs of 20, 40 and 80 or more.",
+        "",
+        f"- written at temperature {measured['temperature']:g}: {_copied(measured)}",
+    ]
+    if reference := measured.get("reference"):
+        lines.append(f"- the held-out text itself: {_copied(reference)}")
+    return [*lines, ""]
+
+
+def _copied(figures: dict[str, Any]) -> str:
+    shares = ", ".join(f"{figures[f'share_{least}']:.1%}" for least in (20, 40, 80))
+    return f"{figures['longest']:,} characters; {shares}"

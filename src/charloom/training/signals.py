@@ -12,7 +12,7 @@ from charloom.text import CharloomError
 
 
 class Interrupted(CharloomError):  # noqa: N818 (it is no fault)
-    """Training was stopped by Ctrl-C or SIGTERM; the message says what is kept.
+    """Training or scoring was stopped by Ctrl-C or SIGTERM; the message says what is kept.
 
     Attributes:
         signal: the number of the signal.

@@ -12,6 +12,7 @@ from charloom.model import ModelData
 from charloom.text import SettingError
 
 from . import utf8
+from .copying import LEAST, Copying, CopyLimit
 from .engine import Engine, State
 from .mixture import Mixture
 from .sampler import PENALTY_WINDOW, Sampling, draw, probabilities
@@ -34,6 +35,7 @@ class Request:
         seed: fixes the text; None draws one.
         count: how many texts, written as one batch.
         sampling: how characters are chosen.
+        max_copy: the most characters in a row that may be as in the training text.
     """
 
     prompt: str = ""
@@ -42,6 +44,7 @@ class Request:
     seed: int | None = None
     count: int = 1
     sampling: Sampling = field(default_factory=Sampling)
+    max_copy: int | None = None
 
     def __post_init__(self) -> None:
         if type(self.length) is not int or not 0 <= self.length <= 10**9:
@@ -52,6 +55,9 @@ class Request:
             raise SettingError(f"seed must be a whole number from 0 on, not {self.seed}.")
         if any(not text for text in self.stop):
             raise SettingError("A text to stop at cannot be empty; leave --stop out.")
+        most = self.max_copy
+        if most is not None and (type(most) is not int or most < LEAST):
+            raise SettingError(f"max_copy must be a whole number from {LEAST} on, not {most}.")
 
 
 def new_seed() -> int:
@@ -73,23 +79,42 @@ def stream(
     Yields:
         (number, piece): the text's number from 0, and what comes next in it.
         Pieces are never empty, and hold whole characters.
+
+    Raises:
+        SettingError: at once, if copies are limited and the model has no memory.
     """
+    limit = None if request.max_copy is None else CopyLimit(model, request.max_copy)
+    return _stream(engine, model, request, prompt_ids, limit)
+
+
+def _stream(
+    engine: Engine | Mixture,
+    model: ModelData,
+    request: Request,
+    prompt_ids: np.ndarray | None,
+    limit: CopyLimit | None,
+) -> Iterator[tuple[int, str]]:
     if prompt_ids is None:
         prompt_ids, _ = model.vocabulary.encode_prompt(request.prompt)
     states, logits = read_prompt(engine, model, prompt_ids)
     seed = new_seed() if request.seed is None else request.seed
-    texts = [_Text(model, request, seed, number, prompt_ids) for number in range(request.count)]
+    texts = [
+        _Text(model, request, seed, number, prompt_ids, limit) for number in range(request.count)
+    ]
     states = [(np.repeat(h, len(texts), 0), np.repeat(c, len(texts), 0)) for h, c in states]
     logits_BxV = np.repeat(logits, len(texts), 0)
     writable_V = _writable(model)
     while texts := [text for text in texts if not text.done]:
         allowed_BxV = _allowed(texts, writable_V)
+        stuck: list[_Text] = []  # only a limit to copies can forbid everything
+        if limit is not None:
+            allowed_BxV, stuck = _uncopied(texts, allowed_BxV)
         penalised = request.sampling.repetition_penalty > 1
         recent = np.stack([text.recent for text in texts]) if penalised else None
         p_BxV = probabilities(logits_BxV, request.sampling, allowed_BxV, recent)
         ids_B = draw(p_BxV, np.array([text.random() for text in texts]))
         for text, chosen in zip(texts, ids_B, strict=True):
-            if piece := text.add(int(chosen)):
+            if piece := text.finish() if text in stuck else text.add(int(chosen)):
                 yield text.number, piece
         going = [row for row, text in enumerate(texts) if not text.done]
         if len(going) < len(texts):
@@ -131,11 +156,31 @@ def _allowed(texts: Sequence[_Text], writable_V: np.ndarray) -> np.ndarray:
     return utf8.allowed(writable_V, np.array([text.utf8_state for text in texts]))
 
 
+def _uncopied(texts: Sequence[_Text], allowed_BxV: np.ndarray) -> tuple[np.ndarray, list[_Text]]:
+    """What is allowed and copies no more than it may, and the texts that have to end for it."""
+    allowed_BxV = np.repeat(allowed_BxV, len(texts) // len(allowed_BxV), 0)
+    stuck: list[_Text] = []
+    for row_V, text in zip(allowed_BxV, texts, strict=True):
+        assert text.copying is not None
+        uncopied_V = text.copying.allowed(row_V)
+        if uncopied_V.any():
+            row_V[:] = uncopied_V
+        else:
+            stuck.append(text)
+    return allowed_BxV, stuck
+
+
 class _Text:
     """One text while it is written."""
 
     def __init__(
-        self, model: ModelData, request: Request, seed: int, number: int, prompt_ids: np.ndarray
+        self,
+        model: ModelData,
+        request: Request,
+        seed: int,
+        number: int,
+        prompt_ids: np.ndarray,
+        limit: CopyLimit | None,
     ) -> None:
         self.vocabulary, self.request, self.number = model.vocabulary, request, number
         self.generator = np.random.Generator(np.random.PCG64([seed, number]))
@@ -147,6 +192,7 @@ class _Text:
         is_bytes = self.vocabulary.kind == "bytes"
         self.utf8_state = utf8.WHOLE if is_bytes else None
         self.partial = bytearray()
+        self.copying = None if limit is None else Copying(limit, prompt_ids)
         self.written = 0
         self.held = ""  # written, but perhaps the start of a text to stop at
         self.done = request.length == 0
@@ -160,8 +206,9 @@ class _Text:
     def add(self, chosen: int) -> str:
         """Take a drawn id; the text that can be shown now, often none."""
         if chosen == self.vocabulary.end:
-            self.done = True
-            return self._release()
+            return self.finish()
+        if self.copying is not None:
+            self.copying.add(chosen)
         if self.request.sampling.repetition_penalty > 1:
             self.recent[:-1] = self.recent[1:]
             self.recent[-1] = chosen
@@ -174,6 +221,11 @@ class _Text:
             return character
         self.held += character
         return self._show()
+
+    def finish(self) -> str:
+        """End the text; what was held back of it."""
+        self.done = True
+        return self._release()
 
     def _character(self, chosen: int) -> str:
         if self.utf8_state is None:
