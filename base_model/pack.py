@@ -9,10 +9,11 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from charloom.model import load_model, save_model
+from charloom.model import ModelData, load_model, save_model
 from charloom.model.base import FOLDER
 
 from .prepare import SEED
@@ -33,7 +34,7 @@ def main(folder: Path) -> None:
     print(f"{FOLDER}: {(FOLDER / 'model.safetensors').stat().st_size:,} bytes")
 
 
-def _card(packed, texts, history: Path) -> str:
+def _card(packed: ModelData, texts: dict[str, Any], history: Path) -> str:
     shape, scores, training = packed.shape, packed.scores, packed.training
     rows = history.read_text().splitlines()
     curve = rows[1 :: max(1, len(rows) // 12)]

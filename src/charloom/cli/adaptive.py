@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -17,7 +18,7 @@ def show_adaptive_score(model: LanguageModel, text: str, as_json: bool) -> None:
     bar = click.progressbar(
         length=STEPS,
         label="Scoring and learning",
-        file=click.get_text_stream("stderr"),
+        file=sys.stderr,
         hidden=as_json,
     )
     with bar:

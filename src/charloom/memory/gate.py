@@ -58,8 +58,9 @@ class Gate:
 
 def _is_row(row: Any) -> bool:
     """Whether this is a gate's row: FEATURES finite numbers."""
-    numbers = isinstance(row, list) and all(isinstance(w, float | int) for w in row)
-    return numbers and len(row) == FEATURES and all(math.isfinite(w) for w in row)
+    if not isinstance(row, list) or len(row) != FEATURES:
+        return False
+    return all(isinstance(w, float | int) and math.isfinite(w) for w in row)
 
 
 def features(

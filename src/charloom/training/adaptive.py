@@ -31,13 +31,13 @@ from charloom.text import END, TextError
 from .signals import Interrupted, caught_signals
 
 LN2 = math.log(2)
-# Ids between two steps. On 30,000 characters of tiny Shakespeare's training part that the
-# model had not read, 32, 64 and 128 gave the network 2.219, 2.233 and about 2.26 bits per
-# character (static 2.473); each halving takes twice the time.
+# Ids between two steps. On 30,000 characters of tiny Shakespeare's training part that a model
+# had not read, 32, 64 and 128 gave its network 2.255, 2.271 and 2.296 bits per character
+# (static 2.514); each halving takes up to twice the time.
 PIECE = 64
 # The memory is built anew when the text has grown by so many ids, or this share of all that
-# it holds. There a memory of 500,000 characters and the network gave 2.036 bits with 1 %
-# and 2.028 with 0.25 % (2.047 when it stayed as it was); building one takes a second.
+# it holds. There a memory of 500,000 characters and another network gave 2.036 bits with 1 %
+# and 2.028 with 0.25 % (2.047 when it stayed as it was). Of a million ids one takes a second.
 GROWN, GROWN_SHARE = 500, 0.0025
 REREAD = 32  # ids by which a new memory finds its place; the gate tells no longer matches apart
 # Of the gate's curvature before anything is scored: 3, 30, 300 gave 2.031, 2.030 and 2.028
@@ -126,7 +126,7 @@ def adaptive_nats(
 
     That of an id depends on those before it alone; `tell` gets how many are scored.
     """
-    from .dynamic import LearningNetwork  # PyTorch, only now
+    from .dynamic import LearningNetwork, one_thread  # PyTorch, only now
 
     opening = opening_or_default(data)
     network, memory, gate = LearningNetwork(data, opening), None, LearningGate(data.gate)
@@ -135,7 +135,8 @@ def adaptive_nats(
     nats = np.empty(len(ids))
     for start in range(0, len(ids), PIECE):
         ids_T = ids[start : start + PIECE]
-        network_TxV = network.read(ids_T)
+        with one_thread():
+            network_TxV = network.read(ids_T)
         if memory is None:
             nats_T = -network_TxV[np.arange(len(ids_T)), ids_T].astype(np.float64)
         else:
@@ -194,7 +195,7 @@ class LearningMemory:
 class LearningGate:
     """A gate that makes one Newton step a piece (Hazan et al. 2007, online Newton steps).
 
-    A plain gradient step was as good within 0.001 bits at the best learning rate and
+    A plain gradient step was as good within 0.003 bits at the best learning rate and
     diverged at ten times that; here the curvature that adds up makes the steps smaller.
     """
 

@@ -19,6 +19,7 @@ from charloom.scoring import (
     Score,
     nats_by_character,
     ngram_nats,
+    originality_scores,
     score_with_memory,
     spread_nats,
     xz_bits,
@@ -118,8 +119,9 @@ class Run:
             model = self._write(self._scores(score))
             self._checkpoint()
             if score is not None and not caught:
-                self.observer.note("Computing the yardsticks: xz and an order-5 n-gram.")
-                model = self._write({**self._scores(score), **self._yardsticks(score)})
+                self.observer.note("Computing the yardsticks: xz, an n-gram, and what is copied.")
+                more = {**self._yardsticks(score), **self._originality()}
+                model = self._write({**self._scores(score), **more})
         self.observer.finish(model.scores)
         return model
 
@@ -325,6 +327,15 @@ class Run:
             "ngram_bits_per_character": nats / LN2 / score.characters,
             "xz_bits_per_character": xz / score.characters,
         }
+
+    def _originality(self) -> dict[str, Any]:
+        """How much the model copies, beside how much the validation part does."""
+        if self.memory is None or self.validation is None:
+            return {}
+        ids = self.validation[0 : min(len(self.validation), 20_000)]
+        index = build_index(self._learned())
+        reference = self.vocabulary.decode(ids)
+        return {"originality": originality_scores(self._data({}), reference, index)}
 
     def _write(self, scores: dict[str, Any]) -> LanguageModel:
         data, folder = self._data(scores), self.folder

@@ -256,6 +256,8 @@ class Tuner:
         descent, average = self._begin(ids, recipe, seed)
         done = 0
         for mark in marks:
+            if mark and self.progress.seconds > SHARES[0] * self.budget:
+                return  # what no fold was in time for is not chosen
             while done < mark:
                 for step in range(descent.steps_per_epoch):
                     self._step(descent, average, recipe, done, step)
