@@ -49,7 +49,7 @@ class Gate:
         Raises:
             ModelError: if it is anything else.
         """
-        rows = data if isinstance(data, list) and len(data) == 2 else [None, None]
+        rows: list[Any] = data if isinstance(data, list) and len(data) == 2 else [None]
         if not all(_is_row(row) for row in rows):
             raise ModelError("The model's memory of its text is damaged; get the file again.")
         network, memory = (tuple(float(w) for w in row) for row in rows)
