@@ -3,7 +3,6 @@
 from .checks import check_dropout, check_whole
 from .corpus import (
     Corpus,
-    Ids,
     TextFacts,
     cache_folder,
     prepare,
@@ -13,12 +12,16 @@ from .corpus import (
     writing_to,
 )
 from .errors import CharloomError, ModelError, SettingError, StorageError, TextError
+from .ids import Ids, Stretches
+from .labels import FOLDER, MOST_LABELS, Labels, each_label
 from .samples import SAMPLES, sample
 from .sources import END, PIPE, Reading, stem_of
 from .vocabulary import UNICODE_CHARACTERS, Folding, Kind, Vocabulary, build_vocabulary
 
 __all__ = [
     "END",
+    "FOLDER",
+    "MOST_LABELS",
     "PIPE",
     "SAMPLES",
     "UNICODE_CHARACTERS",
@@ -27,10 +30,12 @@ __all__ = [
     "Folding",
     "Ids",
     "Kind",
+    "Labels",
     "ModelError",
     "Reading",
     "SettingError",
     "StorageError",
+    "Stretches",
     "TextError",
     "TextFacts",
     "Vocabulary",
@@ -38,6 +43,7 @@ __all__ = [
     "cache_folder",
     "check_dropout",
     "check_whole",
+    "each_label",
     "prepare",
     "read_lowercase",
     "read_texts",

@@ -24,11 +24,14 @@ from typing import Any
 import numpy as np
 
 from .errors import StorageError, TextError
+from .ids import Ids, Stretches
+from .labels import LabelCount, Labels, cut
 from .sources import END, Reading, Source, find_sources, pieces, survey
 from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind, Vocabulary
 
 FORMAT = 1  # of the cache; another number is another key
 NUMBERS = "numbers"  # the file's name in a corpus's folder
+LABELS = "labels.npy"  # and that of its texts' labels, where they have any
 BATCH = 1 << 20  # symbols numbered at a time
 MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
 
@@ -51,12 +54,13 @@ class TextFacts:
 class Corpus:
     """A prepared corpus. `numbers` (shape (n,)) index `symbols`."""
 
-    numbers: np.ndarray
+    numbers: np.ndarray | Stretches
     symbols: tuple[int, ...]
     kind: Kind
     facts: TextFacts
     cached: bool
     folder: Path
+    labels: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -64,10 +68,25 @@ class Corpus:
     @property
     def kind_on_disk(self) -> Kind:
         """What the prepared numbers stand for, whatever is made of them here."""
-        return self.kind if isinstance(self.numbers, np.memmap) else "characters"
+        numbers = self.numbers.numbers if isinstance(self.numbers, Stretches) else self.numbers
+        return self.kind if isinstance(numbers, np.memmap) else "characters"
+
+    def cut(self, share: float) -> tuple[Corpus, int]:
+        """Laid out with the last share behind the rest, and where that begins.
+
+        Of texts with labels it is the last share of every label's.
+        """
+        if self.labels is None:
+            return self, int(len(self) * (1 - share))
+        assert isinstance(self.numbers, np.ndarray)
+        numbers, split = cut(self.numbers, self.symbols.index(END_SYMBOL), self.labels, share)
+        return replace(self, numbers=numbers), split
 
     def counts(self, stop: int) -> dict[int, int]:
         """How often each symbol occurs before position `stop`."""
+        if isinstance(self.numbers, Stretches):
+            found = self.numbers.counts(stop, len(self.symbols))
+            return {s: int(n) for s, n in zip(self.symbols, found, strict=True)}
         if not isinstance(self.numbers, np.memmap):
             found = np.bincount(self.numbers[:stop], minlength=len(self.symbols))
             return {s: int(n) for s, n in zip(self.symbols, found, strict=True)}
@@ -83,7 +102,7 @@ class Corpus:
         """The same corpus as the bytes of its UTF-8 form, held in memory: for small texts."""
         symbols = np.array(self.symbols, np.uint32)
         symbols[symbols == UNKNOWN_SYMBOL] = ord("\ufffd")
-        text = symbols[self.numbers].tobytes().decode("utf-32-le", "surrogatepass")
+        text = symbols[self.numbers[0 : len(self)]].tobytes().decode("utf-32-le", "surrogatepass")
         numbers = _symbols(text, "bytes")
         numbers[numbers == END_SYMBOL] = 256
         ids = numbers.astype(np.uint16)
@@ -97,25 +116,9 @@ class Corpus:
             [vocabulary.ids.get(s, end if s == END_SYMBOL else unknown) for s in self.symbols],
             np.int64,
         )
+        if isinstance(self.numbers, Stretches):
+            return Ids(self.numbers.part(start, stop), table)
         return Ids(self.numbers[start:stop], table)
-
-
-@dataclass(frozen=True)
-class Ids:
-    """A part of a corpus as ids, looked up as they are read."""
-
-    numbers: np.ndarray
-    table: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, where: slice) -> np.ndarray:
-        return self.table[self.numbers[where]]
-
-    def at(self, places: np.ndarray) -> np.ndarray:
-        """The ids at these places, in an array of the same shape."""
-        return self.table[self.numbers[places]]
 
 
 def cache_folder() -> Path:
@@ -149,6 +152,8 @@ def prepare(
     key = hashlib.sha256(options.encode())
     for source, seen in zip(sources, surveys, strict=True):
         key.update(f"{source.suffix} {seen.encoding} {seen.sha256}\n".encode())
+        if reading.label is not None:
+            key.update(f"{source.folder}\n".encode())
     facts = {
         "name": sources[0].name if len(sources) == 1 else f"{len(sources)} files",
         "sha256": surveys[0].sha256 if len(sources) == 1 else key.hexdigest(),
@@ -166,8 +171,9 @@ def prepare(
     except (OSError, ValueError, KeyError):  # not there, or damaged
         shutil.rmtree(folder, ignore_errors=True)
     encodings = [seen.encoding for seen in surveys]
+    labels = None if reading.label is None else LabelCount()
     with writing_to(folder):
-        _build(folder, _all_pieces(sources, encodings, reading), kind)
+        _build(folder, _all_pieces(sources, encodings, reading, labels), kind, labels)
     for source, stamp in zip(sources, stamps, strict=True):
         if source.stamp != stamp:
             shutil.rmtree(folder, ignore_errors=True)
@@ -191,13 +197,16 @@ def reopen(folder: Path, kind: Kind, facts: dict[str, Any]) -> Corpus:
 
 
 def _all_pieces(
-    sources: Sequence[Source], encodings: Sequence[str], reading: Reading
+    sources: Sequence[Source],
+    encodings: Sequence[str],
+    reading: Reading,
+    labels: LabelCount | None = None,
 ) -> Iterator[str]:
     for source, encoding in zip(sources, encodings, strict=True):
-        yield from pieces(source, encoding, reading)
+        yield from pieces(source, encoding, reading, labels)
 
 
-def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
+def _build(folder: Path, texts: Iterator[str], kind: Kind, labels: LabelCount | None) -> None:
     """Write a corpus beside its final place, then move it there in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder.parent)
@@ -206,7 +215,7 @@ def _build(folder: Path, texts: Iterator[str], kind: Kind) -> None:
         with contextlib.closing(_Numbering(temporary / NUMBERS, kind)) as numbering:
             for batch in _batches(texts):
                 numbering.add(batch)
-            numbering.finish()
+            numbering.finish(labels)
         with contextlib.suppress(FileExistsError, NotADirectoryError):
             try:
                 temporary.rename(folder)
@@ -267,9 +276,10 @@ class _Numbering:
         self.undecodable += text.count("\ufffd")
         self.length += len(symbols)
 
-    def finish(self) -> None:
+    def finish(self, labels: LabelCount | None) -> None:
         # A single text needs no end: the symbol would be one more to learn from one place.
-        if self.texts == 1:
+        # With labels the ends stay: they tell which text a place belongs to.
+        if self.texts == 1 and labels is None:
             self.length -= 1
             self.file.truncate(self.length * self.dtype.itemsize)
         self.file.flush()
@@ -282,6 +292,9 @@ class _Numbering:
             "texts": self.texts,
             "undecodable": self.undecodable,
         }
+        if labels is not None:
+            facts["labels"] = labels.characters
+            labels.save(self.path.parent / LABELS)
         (self.path.parent / "corpus.json").write_text(json.dumps(facts))
 
     def close(self) -> None:
@@ -329,7 +342,10 @@ def _open(folder: Path, kind: Kind, known: dict[str, Any], cached: bool) -> Corp
     if not data["length"]:
         raise TextError(f"{facts.name} holds no text; give a file with something in it.")
     numbers = np.memmap(folder / NUMBERS, data["dtype"], "r", shape=(data["length"],))
-    return Corpus(numbers, tuple(data["symbols"]), kind, facts, cached, folder)
+    labels = None
+    if "labels" in data:
+        labels = Labels.load(data["labels"], folder / LABELS, facts.texts)
+    return Corpus(numbers, tuple(data["symbols"]), kind, facts, cached, folder, labels)
 
 
 @contextlib.contextmanager

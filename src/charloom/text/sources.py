@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import csv
 import glob
 import gzip
 import hashlib
 import io
-import json
-import re
 import sys
 import tempfile
 import zlib
@@ -24,6 +21,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from .errors import SettingError, TextError
+from .labels import FOLDER, LabelCount
+from .rows import LONE_SURROGATES, Fields, csv_rows, jsonl_rows
 
 # The end of one text and the start of the next, as it travels inside pieces of
 # text: a lone surrogate. It is no character; where a decoder gives one it is replaced.
@@ -36,7 +35,6 @@ MODEL_SIGNS = ("model.safetensors", "training/checkpoint.safetensors")
 PIPE = "-"  # standard input
 PIECE = 1 << 20  # bytes or characters read at a time
 
-_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARKS = (
     # The order matters: UTF-32's little-endian mark starts with UTF-16's.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -55,8 +53,11 @@ class Reading:
     lowercase: bool = False
     field: str | None = None
     lines: bool = False
+    label: str | None = None  # a field, or "folder": each text's label
 
     def __post_init__(self) -> None:
+        if self.label == "":
+            raise SettingError("A label's field has a name; give --label FIELD or --label folder.")
         if self.encoding is not None:
             try:  # some codecs are not of text, and some cannot pass over errors
                 "a".encode(self.encoding).decode(self.encoding, "replace")
@@ -77,6 +78,7 @@ class Source:
 
     path: Path
     name: str
+    folder: str | None = None  # the first folder below the one named, where it lies in one
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -144,8 +146,10 @@ def find_sources(texts: Iterable[str | Path], reading: Reading) -> list[Source]:
             if not paths:
                 raise TextError(f"There is no file, folder or match for {name!r}; check the path.")
         for one in paths:
-            label = "standard input" if name == PIPE else str(one)
-            found.setdefault(one.resolve(), Source(one, label))
+            shown = "standard input" if name == PIPE else str(one)
+            below = one.relative_to(path).parts if path.is_dir() else ()
+            folder = below[0] if len(below) > 1 else None
+            found.setdefault(one.resolve(), Source(one, shown, folder))
     if not found:
         raise TextError("No text was named; give at least one file, folder or '-'.")
     return list(found.values())
@@ -173,12 +177,17 @@ def survey(source: Source, reading: Reading) -> Survey:
     return Survey(digest.hexdigest(), size, encoding, detected)
 
 
-def pieces(source: Source, encoding: str, reading: Reading) -> Iterator[str]:
+def pieces(
+    source: Source, encoding: str, reading: Reading, labels: LabelCount | None = None
+) -> Iterator[str]:
     """The texts of a file, piece by piece, with END after every text.
 
     Line ends become "\\n". Bytes that are not valid in the encoding become U+FFFD.
+    Where `labels` are counted, each text's is said before the text.
     """
     by_row = source.suffix in ROW_SUFFIXES
+    in_folder = reading.label == FOLDER and source.folder is not None
+    by_folder = labels is not None and (in_folder or not by_row)
     if by_row and reading.field is None:
         raise TextError(
             f"{source.name} holds one text a row; name the field to read with --field NAME."
@@ -188,21 +197,51 @@ def pieces(source: Source, encoding: str, reading: Reading) -> Iterator[str]:
     with _Readable(source), source.open() as raw:
         file = io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline=newline)
         if by_row:
-            rows = _jsonl_rows if source.suffix == ".jsonl" else _csv_rows
-            texts: Iterator[str] = (text + END for text in rows(source, file, str(reading.field)))
+            rows = jsonl_rows if source.suffix == ".jsonl" else csv_rows
+            fields = Fields(str(reading.field), reading.label, None if by_folder else labels)
+            texts: Iterator[str] = (text + END for text in rows(source.name, file, fields))
         elif reading.lines:
             texts = (line.rstrip("\n") + END for line in file if line.strip())
         else:
             texts = _whole(file)
+        if labels is not None and by_folder:
+            texts = _labelled(texts, _folder_label(source, reading), labels)
         for text in texts:
             if not encoding.startswith("utf-8"):  # UTF-7 can spell END
                 text = _without_surrogates(text)
-            yield text.lower() if reading.lowercase else text
+            text = text.lower() if reading.lowercase else text
+            if labels is not None:
+                labels.add(len(text) - text.endswith(END))
+            yield text
+
+
+def _folder_label(source: Source, reading: Reading) -> str:
+    if reading.label != FOLDER:
+        raise TextError(
+            f"{source.name} has no fields, and --label {reading.label} names one of .jsonl and "
+            ".csv; files are labelled by their folders, with --label folder."
+        )
+    if source.folder is None:
+        raise TextError(
+            f"{source.name} lies in no sub-folder that could be its label; name the folder that "
+            "holds one sub-folder a label."
+        )
+    return source.folder
+
+
+def _labelled(texts: Iterator[str], label: str, labels: LabelCount) -> Iterator[str]:
+    """The same pieces of text, each text's label said before its first."""
+    new = True
+    for text in texts:
+        if new:
+            labels.begin(label)
+        new = text.endswith(END)
+        yield text
 
 
 def _without_surrogates(text: str) -> str:
     end = END if text.endswith(END) else ""
-    return _LONE_SURROGATES.sub("\ufffd", text.removesuffix(end)) + end
+    return LONE_SURROGATES.sub("\ufffd", text.removesuffix(end)) + end
 
 
 def _whole(file: io.TextIOWrapper) -> Iterator[str]:
@@ -212,46 +251,6 @@ def _whole(file: io.TextIOWrapper) -> Iterator[str]:
         yield piece
     if not empty:
         yield END
-
-
-def _jsonl_rows(source: Source, file: Iterable[str], field: str) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise TextError(
-                f"Line {number} of {source.name} is not JSON; .jsonl holds one object a line."
-            ) from None
-        yield from _field_text(source, number, row if isinstance(row, dict) else {}, field)
-
-
-def _csv_rows(source: Source, file: Iterable[str], field: str) -> Iterator[str]:
-    csv.field_size_limit(1 << 30)  # the library's 128 KB would cut long texts off
-    rows = csv.DictReader(file)
-    try:
-        for number, row in enumerate(rows, 2):
-            yield from _field_text(source, number, row, field)
-    except csv.Error as error:
-        raise TextError(
-            f"{source.name} cannot be read as CSV near line {rows.line_num} ({error}); "
-            "save it again as comma-separated UTF-8."
-        ) from None
-
-
-def _field_text(source: Source, number: int, row: dict[str, object], field: str) -> Iterator[str]:
-    if field not in row:
-        names = ", ".join(str(name) for name in list(row)[:8]) or "none"
-        raise TextError(
-            f"Line {number} of {source.name} has no field {field!r}; its fields are: {names}."
-        )
-    value = row[field]
-    if value is None or value == "":
-        return
-    # JSON can spell lone surrogates, which are no characters and would look like END.
-    text = _LONE_SURROGATES.sub("\ufffd", value if isinstance(value, str) else str(value))
-    yield text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _files_in(folder: Path, reading: Reading) -> list[Path]:
