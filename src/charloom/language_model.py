@@ -11,16 +11,20 @@ from .model import ModelData, load_base, load_model
 from .scoring import Originality, Passage, Reading, Score, originality_of
 from .writing import (
     Engine,
+    Label,
     Mixture,
     Request,
     Sampling,
     Suggestion,
     engine_of,
+    label_weights,
     new_seed,
     remembered,
     stream,
     suggest,
 )
+
+MOST_ENGINES = 8  # kept, each of one label or mixture: a memory takes 100 MB for a large text
 
 
 def load(path: str | Path) -> LanguageModel:
@@ -47,6 +51,7 @@ class LanguageModel:
 
     def __init__(self, data: ModelData) -> None:
         self.data = data
+        self._labelled: dict[bytes, Engine | Mixture] = {}
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -62,6 +67,27 @@ class LanguageModel:
     def engine(self) -> Engine | Mixture:
         """The network in NumPy, with the memory of the text if the model has one."""
         return engine_of(self.data)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the model has learned to write under; mostly none."""
+        return self.data.labels
+
+    def engine_for(self, label: Label | None) -> Engine | Mixture:
+        """The engine that writes under a label, or a mixture of them; all evenly for None.
+
+        Raises:
+            SettingError: if the model has no such label.
+        """
+        if label is None:
+            return self.engine
+        weights_L = label_weights(self.labels, label)
+        key = weights_L.tobytes()
+        if key not in self._labelled:
+            if len(self._labelled) == MOST_ENGINES:
+                self._labelled.clear()
+            self._labelled[key] = engine_of(self.data, weights_L)
+        return self._labelled[key]
 
     @overload
     def write(self, prompt: str = "", *, count: None = None, **settings: Any) -> str: ...
@@ -97,8 +123,9 @@ class LanguageModel:
             settings: `length` (500 characters), `temperature` (0.8), `top_k`, `top_p`,
                 `min_p`, `repetition_penalty` (1.0), `greedy` (False), `stop` (texts
                 that end the writing before they appear), `seed` (same seed, same
-                text) and `max_copy` (the most characters in a row that may be as in the
-                training text). See `charloom.Sampling` for what the others do.
+                text), `max_copy` (the most characters in a row that may be as in the
+                training text) and `label` (whose manner to write in: a name, "a=0.7,b=0.3",
+                or a dict of weights). See `charloom.Sampling` for what the others do.
         """
         for _, piece in self.stream_many(prompt, count=1, **settings):
             yield piece
@@ -112,21 +139,22 @@ class LanguageModel:
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         max_copy: int | None = None,
+        label: Label | None = None,
         **sampling: Any,
     ) -> Iterator[tuple[int, str]]:
         """Write several texts at once, yielding (number, piece) as they come."""
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         seed = new_seed() if seed is None else seed
         request = Request(prompt, length, stops, seed, count, Sampling(**sampling), max_copy)
-        return stream(self.engine, self.data, request)
+        return stream(self.engine_for(label), self.data, request)
 
-    def suggest(self, text: str, count: int = 5) -> list[Suggestion]:
+    def suggest(self, text: str, count: int = 5, *, label: Label | None = None) -> list[Suggestion]:
         """The likeliest next pieces after `text`, each with its probability."""
-        return suggest(self.engine, self.data, text, count)
+        return suggest(self.engine_for(label), self.data, text, count)
 
-    def score(self, text: str) -> Score:
+    def score(self, text: str, *, label: Label | None = None) -> Score:
         """How well the model predicts `text`: the exact mean over all its characters."""
-        return self.read(text).score()
+        return self.read(text, label=label).score()
 
     def worst(self, text: str, count: int = 5) -> list[Passage]:
         """The most surprising passages of `text`."""
@@ -148,6 +176,6 @@ class LanguageModel:
         texts = [texts] if isinstance(texts, str) else texts
         return originality_of(index, self.data.vocabulary, texts)
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str, *, label: Label | None = None) -> Reading:
         """Read `text` once: its score, its worst passages, each id's surprise."""
-        return Reading(self.engine, self.data, text)
+        return Reading(self.engine_for(label), self.data, text)

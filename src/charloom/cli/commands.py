@@ -51,6 +51,11 @@ def reading_options(command: Any) -> Any:
 @click.option("--overwrite", is_flag=True, help="Replace a model that is there already.")
 @reading_options
 @click.option(
+    "--label",
+    metavar="FIELD",
+    help="The field that is each text's label, or folder: the sub-folder that it lies in.",
+)
+@click.option(
     "--vocabulary",
     type=click.Choice(["characters", "bytes"]),
     help="What is learned one after another [default: bytes from base, else characters].",
@@ -166,6 +171,7 @@ def _observer(quiet: bool, as_json: bool, tensorboard: str | None) -> Observer:
 @click.option(
     "--max-copy", type=int, metavar="N", help="Never copy over N characters in a row from the text."
 )
+@click.option("--label", metavar="NAME", help="In the manner of a label, or a=0.7,b=0.3.")
 @click.option("--seed", type=int, help="Same seed, same text.")
 @click.option(
     "--count", type=int, default=1, show_default=True, help="Write so many texts at once."
@@ -192,7 +198,7 @@ def write(model: str, prompt: str, prompt_file: str | None, **options: Any) -> N
             raise SettingError("Writing together has no limit to copies; leave out --max-copy.")
         from .interactive import write_together
 
-        write_together(loaded, prompt)
+        write_together(loaded, prompt, options["label"])
         return
     if options["seed"] is None:
         options["seed"] = new_seed()
@@ -245,6 +251,7 @@ def _report_unseen(model: LanguageModel, prompt: str) -> None:
 @click.argument("model", metavar="MODEL")
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @reading_options
+@click.option("--label", metavar="NAME", help="As texts of a label, or a=0.7,b=0.3.")
 @click.option("--worst", type=int, metavar="N", help="Show the N most surprising passages.")
 @click.option(
     "--adaptive",
@@ -255,6 +262,7 @@ def _report_unseen(model: LanguageModel, prompt: str) -> None:
 def score(
     model: str,
     texts: tuple[str, ...],
+    label: str | None,
     worst: int | None,
     adaptive: bool,
     as_json: bool,
@@ -266,6 +274,8 @@ def score(
 
     if adaptive and worst is not None:
         raise SettingError("--worst is of the model as it is; leave it out with --adaptive.")
+    if adaptive and label is not None:
+        raise SettingError("An adaptive score is of all labels evenly; leave out --label.")
     loaded = load(model)
     text = read_texts(texts, Reading(**reading))
     if adaptive:
@@ -273,7 +283,7 @@ def score(
 
         show_adaptive_score(loaded, text, as_json)
         return
-    read = loaded.read(text)
+    read = loaded.read(text, label=label)
     result = read.score()
     passages = read.worst(worst) if worst else []
     if as_json:

@@ -13,13 +13,13 @@ SHOWN = 400  # characters of the text's end that stay in view
 HELP = "a number picks, < steps back, . ends; anything else is added as you type it"
 
 
-def write_together(model: LanguageModel, prompt: str) -> None:
+def write_together(model: LanguageModel, prompt: str, label: str | None = None) -> None:
     """Ask for the next piece until the person ends it; the text so far is printed last."""
     pieces = [prompt]
     click.echo(HELP)
     while True:
         text = "".join(pieces)
-        suggestions = model.suggest(text)
+        suggestions = model.suggest(text, label=label)
         click.echo(f"\n{text[-SHOWN:]}▁")
         for number, suggestion in enumerate(suggestions, 1):
             shown = suggestion.text.replace("\n", "⏎")

@@ -46,6 +46,8 @@ class ModelData:
     training: dict[str, Any] = field(default_factory=dict)
     memory: Index | None = None  # of the text; the file then holds the text itself
     gate: Gate = field(default_factory=Gate)  # how much the memory is listened to
+    labels: tuple[str, ...] = ()  # by their numbers
+    remembered: tuple[int, ...] = ()  # how many of the memory's ids each label has, in order
 
 
 def model_file(path: str | Path) -> Path:
@@ -66,9 +68,14 @@ def save_model(path: Path, data: ModelData) -> None:
         "scores": json.dumps(data.scores),
         "training": json.dumps(data.training),
     }
+    if data.labels:
+        metadata["labels"] = json.dumps(data.labels)
     tensors = dict(data.weights)
     if data.memory is not None:
-        metadata["memory"] = json.dumps({"ids": len(data.memory), "gate": data.gate.to_list()})
+        memory: dict[str, Any] = {"ids": len(data.memory), "gate": data.gate.to_list()}
+        if data.labels:
+            memory["labels"] = data.remembered
+        metadata["memory"] = json.dumps(memory)
         tensors |= data.memory.tensors()
     save_tensors(path, tensors, metadata)
 
@@ -106,10 +113,14 @@ def load_model(path: str | Path) -> ModelData:
             type(i) is int and 0 <= i < vocabulary.size for i in opening
         ):
             raise ModelError(f"{file} is damaged: its network and vocabulary disagree.")
+        labels = _json(metadata, "labels", list) if shape.labels else []
+        sound = all(type(name) is str and name for name in labels)
+        if not sound or len(set(labels)) != len(labels) or len(labels) != shape.labels:
+            raise ModelError(f"{file} is damaged: its network and labels disagree.")
         expected: dict[str, Expected] = {n: (_FLOATS, size) for n, size in shape.tensors().items()}
         remembered = _json(metadata, "memory", dict) if "memory" in metadata else None
         if remembered is not None:
-            expected |= _memory_tensors(file, remembered)
+            expected |= _memory_tensors(file, remembered, len(labels))
         loaded = checked_tensors(file, tensors, expected)
     weights = {name: loaded[name] for name in shape.tensors()}
     memory, gate = None, Gate()
@@ -126,13 +137,19 @@ def load_model(path: str | Path) -> ModelData:
         training=_json(metadata, "training", dict),
         memory=memory,
         gate=gate,
+        labels=tuple(labels),
+        remembered=tuple((remembered or {}).get("labels", ())),
     )
 
 
-def _memory_tensors(file: Path, remembered: dict[str, Any]) -> dict[str, Expected]:
+def _memory_tensors(file: Path, remembered: dict[str, Any], labels: int) -> dict[str, Expected]:
     n = remembered.get("ids")
     if type(n) is not int or not 0 < n <= MOST_REMEMBERED:
         raise ModelError(f"{file} is damaged: its memory's size makes no sense.")
+    parts = remembered.get("labels", [])
+    sound = type(parts) is list and all(type(part) is int and part >= 0 for part in parts)
+    if not sound or len(parts) != labels or (labels and sum(parts) != n):
+        raise ModelError(f"{file} is damaged: its memory and labels disagree.")
     return {
         "memory.ids": (("U8", "U16"), (n,)),
         "memory.suffixes": (("I32",), (n,)),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from charloom.text import ModelError, SettingError
+from charloom.text import MOST_LABELS, ModelError, SettingError
 
 # Bounds that no sensible model passes, so that a damaged file cannot ask for more.
 MOST_UNITS = 8192
@@ -26,6 +26,7 @@ class NetworkShape:
     units: int
     layers: int = 1
     embedding: int = 64
+    labels: int = 0  # each with an embedding of its own, added to every character's
 
     def __post_init__(self) -> None:
         bounds = {
@@ -38,12 +39,16 @@ class NetworkShape:
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
                 raise SettingError(f"{name} must be a whole number from 1 to {most}, not {value}.")
+        if type(self.labels) is not int or not 0 <= self.labels <= MOST_LABELS:
+            raise SettingError(f"There are at most {MOST_LABELS} labels, not {self.labels}.")
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Every tensor's name and shape, in the order the data flows through them."""
         shapes: dict[str, tuple[int, ...]] = {
             "embedding.embeddings": (self.vocabulary, self.embedding)
         }
+        if self.labels:
+            shapes["labels.embeddings"] = (self.labels, self.embedding)
         for layer in range(self.layers):
             inputs = self.embedding if layer == 0 else self.units
             shapes[f"lstm_{layer}.kernel"] = (inputs, 4 * self.units)
@@ -59,7 +64,10 @@ class NetworkShape:
         return sum(int(np.prod(shape)) for shape in self.tensors().values())
 
     def to_dict(self) -> dict[str, int]:
-        return asdict(self)
+        data = asdict(self)
+        if not self.labels:  # as files had it before there were labels
+            del data["labels"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Any) -> NetworkShape:

@@ -12,16 +12,21 @@ from .shape import NetworkShape, Weights
 RARE = 3.0  # nats that a new symbol starts below the mean of the others' biases
 
 
-def transfer(data: ModelData, vocabulary: Vocabulary) -> tuple[NetworkShape, Weights]:
+def transfer(
+    data: ModelData, vocabulary: Vocabulary, labels: int = 0
+) -> tuple[NetworkShape, Weights]:
     """A model's network and weights, its rows by symbol in the order of `vocabulary`.
 
     A symbol that the model does not know starts as what stands in for it in a prompt
     (’ as ', É as E), and else as the mean of all, with a low bias: it is as good as
-    never expected until it is learned.
+    never expected until it is learned. Of the labels that a model has its even mixture
+    stays; new ones start small.
     """
     known = data.vocabulary
     rows = _rows(known)
     embeddings, kernel = data.weights["embedding.embeddings"], data.weights["dense.kernel"]
+    if data.shape.labels:
+        embeddings = embeddings + data.weights["labels.embeddings"].mean(axis=0)
     bias = data.weights["dense.bias"]
     new_embeddings, new_kernel, new_bias = [], [], []
     for symbol in _symbols(vocabulary):
@@ -40,8 +45,13 @@ def transfer(data: ModelData, vocabulary: Vocabulary) -> tuple[NetworkShape, Wei
             new_embeddings.append(embeddings[row])
             new_kernel.append(kernel[:, row])
             new_bias.append(float(bias[row]) - penalty)
-    shape = NetworkShape(vocabulary.size, data.shape.units, data.shape.layers, data.shape.embedding)
-    weights = dict(data.weights)
+    old = data.shape
+    shape = NetworkShape(vocabulary.size, old.units, old.layers, old.embedding, labels)
+    weights = {name: array for name, array in data.weights.items() if "labels." not in name}
+    if labels:
+        draw = np.random.default_rng(0)
+        small = draw.uniform(-0.2, 0.2, (labels, old.embedding))
+        weights["labels.embeddings"] = small.astype(np.float32)
     weights["embedding.embeddings"] = np.stack(new_embeddings).astype(np.float32)
     weights["dense.kernel"] = np.ascontiguousarray(np.stack(new_kernel, axis=1), np.float32)
     weights["dense.bias"] = np.array(new_bias, np.float32)

@@ -1,6 +1,7 @@
 """How well a text is predicted, beside yardsticks that anyone can check."""
 
 from .evaluate import Forward, Readable, nats_by_character, read_through
+from .labelled import nats_by_label, score_with_memories
 from .memory import Recalled, log_expected, recall, score_with_memory
 from .originality import Copy, Originality, excerpts, originality_of, originality_scores
 from .score import Passage, Reading, Score, encode, opening_or_default, spread_nats
@@ -21,12 +22,14 @@ __all__ = [
     "excerpts",
     "log_expected",
     "nats_by_character",
+    "nats_by_label",
     "ngram_nats",
     "opening_or_default",
     "originality_of",
     "originality_scores",
     "read_through",
     "recall",
+    "score_with_memories",
     "score_with_memory",
     "spread_nats",
     "xz_bits",

@@ -45,7 +45,9 @@ class Descent:
     def step(self, epoch: int, epoch_step: int, learning_rate: float) -> tuple[float, int]:
         """Learn from the ids at one place; their mean loss in nats, and how many they were."""
         x_BxT, y_BxT = self.read(epoch, epoch_step)
-        logits_BxTxV, states = self.network(x_BxT, self.states, training=True)
+        labels = self.streams.read_labels(epoch, epoch_step)
+        labels_BxT = None if labels is None else torch.from_numpy(labels).to(x_BxT.device)
+        logits_BxTxV, states = self.network(x_BxT, self.states, training=True, labels=labels_BxT)
         loss = torch.nn.functional.cross_entropy(logits_BxTxV.flatten(0, 1), y_BxT.flatten())
         self.states = [(h.detach(), c.detach()) for h, c in states]
         self.optimizer.zero_grad()

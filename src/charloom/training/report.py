@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charloom.model import ModelData, write_atomically
 
+from .labelled import labels_in_words
 from .progress import Check
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ def model_card(data: ModelData, name: str) -> str:
         + (f", {text['texts']:,} texts" if text.get("texts", 1) > 1 else ""),
         f"- SHA-256: {text.get('sha256')}",
         f"- vocabulary: {data.vocabulary.size} {data.vocabulary.kind}",
+        *_label_lines(text.get("labels")),
         "",
         "## Scores",
         "",
@@ -122,6 +125,7 @@ def model_card(data: ModelData, name: str) -> str:
         "",
         "```",
         f"charloom write {name} --prompt 'The '",
+        *([f"charloom write {name} --label {shlex.quote(data.labels[0])}"] if data.labels else []),
         f"charloom score {name} OTHER.txt",
         "```",
         "",
@@ -147,6 +151,10 @@ def _score_lines(scores: dict[str, Any]) -> list[str]:
         if value is not None:
             lines.append(f"- {label} on the same characters: {value:.3f}")
     return lines
+
+
+def _label_lines(labels: dict[str, int] | None) -> list[str]:
+    return [f"- labels, with their characters: {labels_in_words(labels)}"] if labels else []
 
 
 def _originality_lines(measured: dict[str, Any] | None) -> list[str]:

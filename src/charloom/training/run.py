@@ -17,7 +17,7 @@ from charloom.model import ModelData, NetworkShape, Weights, grown, save_model, 
 from charloom.scoring import (
     MOST_XZ,
     Score,
-    nats_by_character,
+    nats_by_label,
     ngram_nats,
     originality_scores,
     score_with_memory,
@@ -28,6 +28,7 @@ from charloom.text import PIPE, Corpus, Ids, TextError, Vocabulary, build_vocabu
 
 from .checkpoint import Checkpoint, save_checkpoint
 from .folder import ModelFolder
+from .labelled import ends_by_label, labels_in_words, score_by_label, sorted_by_label
 from .plan import SMALLEST_SPLIT, Plan, fit_to_text, tuning_plan
 from .progress import Observer
 from .report import history_csv, model_card, save_curve
@@ -58,34 +59,38 @@ class Run:
         settings: Settings,
         observer: Observer,
     ) -> None:
-        self.folder, self.corpus, self.settings, self.observer = folder, corpus, settings, observer
+        self.folder, self.settings, self.observer = folder, settings, observer
         self.texts = [PIPE if _is_pipe(t) else str(Path(t).absolute()) for t in texts]
         self.facts = corpus.facts
-        self.split = len(corpus)
-        if self.facts.characters >= SMALLEST_SPLIT:
-            self.split = int(len(corpus) * (1 - settings.validation))
+        share = settings.validation if self.facts.characters >= SMALLEST_SPLIT else 0.0
+        self.corpus, self.split = corpus, _ = corpus.cut(share)
+        self.labels = () if corpus.labels is None else corpus.labels.names
         self.counts = counts = corpus.counts(self.split)
         if sum(count > 0 for count in counts.values()) < 2:
             raise TextError(
                 f"{self.facts.name} holds fewer than two different characters; "
                 "there is nothing to learn in it."
             )
-        self.folding = build_vocabulary(counts, corpus.kind, self.facts.texts > 1)
+        has_end = self.facts.texts > 1 or bool(self.labels)
+        self.folding = build_vocabulary(counts, corpus.kind, has_end)
         self.vocabulary = self.folding.vocabulary
         self.weights: Weights | None = None
         base = start_model(settings.start)
         if base is not None:
             self.vocabulary = grown(base.vocabulary, self.vocabulary)
-            self.base_shape, self.weights = transfer(base, self.vocabulary)
+            self.base_shape, self.weights = transfer(base, self.vocabulary, len(self.labels))
         self.training = corpus.part(0, self.split, self.vocabulary)
         held_out = corpus.part(self.split, len(corpus), self.vocabulary)
         # So small a part may hold nothing but the end of a text: then nothing is scored.
         scored = self.vocabulary.count_characters(held_out[0:256])
         self.validation = held_out if scored else None
         self.plan = self._plan()
-        self.shape = NetworkShape(self.vocabulary.size, self.plan.units, self.plan.layers)
+        self.shape = NetworkShape(
+            self.vocabulary.size, self.plan.units, self.plan.layers, labels=len(self.labels)
+        )
         self.finished = False
         self.memory: Index | None = None
+        self.remembered: tuple[int, ...] = ()  # of each label
         self.gate = Gate()
 
     def start(self, notes: Iterable[str] = ()) -> Run:
@@ -136,10 +141,10 @@ class Run:
 
     @property
     def tuned(self) -> bool:
-        """Whether a network that can read already is tuned on a small text."""
+        """Whether a network that can read already is tuned on a small text, without labels."""
         most = TUNED_A_MINUTE * self.settings.minutes
         small = self.facts.characters <= most or self.settings.epochs is not None
-        return self.weights is not None and small
+        return self.weights is not None and small and not self.labels
 
     def _trainer(self) -> Trainer | Tuner:
         from charloom.model.backend import require_torch
@@ -157,6 +162,7 @@ class Run:
             None if counted else self.settings.minutes,
             self.settings.seed,
             self.weights,
+            self.labels,
         )
         if self.tuned:
             from .tuner import Tuner
@@ -193,11 +199,14 @@ class Run:
         ids = self.validation[0 : trainer.clock.final_characters()]
         opening = np.array(trainer.task.opening, np.int64)
         engine = Engine(self.shape, trainer.scored_weights)
-        nats = nats_by_character(engine, ids, opening)
+        labels_T = self.validation.labels_at(np.arange(len(ids)))
+        nats = nats_by_label(engine, ids, labels_T, opening)
         spread = spread_nats(vocabulary, ids)
         characters = vocabulary.count_characters(ids)
         self.network_bits = float((nats + spread).sum()) / LN2 / characters
-        if self.settings.memory:
+        if self.settings.memory and labels_T is not None:
+            nats, self.gate = score_by_label(engine, self.training, ids, labels_T, opening)
+        elif self.settings.memory:
             memory = Memory(build_index(self._learned()), vocabulary.size)
             nats, self.gate = score_with_memory(engine, memory, ids, opening, trainer.gate)
         unknown = int((ids == vocabulary.unknown).sum())
@@ -215,7 +224,12 @@ class Run:
             return
         if self.trainer.gate is not None:
             self.gate = self.trainer.gate
-        if self.settings.keep_validation_out:
+        if self.labels:
+            kept_out = self.settings.keep_validation_out
+            ends = ends_by_label(self.training if kept_out else self._whole(), len(self.labels))
+            self.memory = build_index(np.concatenate(ends))
+            self.remembered = tuple(map(len, ends))
+        elif self.settings.keep_validation_out:
             self.memory = build_index(self._learned())
         else:
             whole = self._whole()
@@ -246,6 +260,8 @@ class Run:
             f"{facts.name}: {facts.characters:,} characters{several} ({facts.encoding}), "
             f"{len(self.vocabulary.symbols)} different {self.vocabulary.kind}."
         )
+        if self.corpus.labels is not None:
+            say(f"{len(self.labels):,} labels: {labels_in_words(self.corpus.labels.characters)}.")
         if self.folding.folded:
             count = sum(self.folding.folded.values())
             say(
@@ -260,7 +276,7 @@ class Run:
         elif self.validation is not None:
             say(
                 f"The last {len(self.validation):,} of {len(self.corpus):,} are held out "
-                "to validate on."
+                f"to validate on{', from every label its share' if self.labels else ''}."
             )
         plan, shape = self.plan, self.shape
         say(
@@ -287,6 +303,8 @@ class Run:
             },
             memory=self.memory,
             gate=self.gate,
+            labels=self.labels,
+            remembered=self.remembered,
         )
 
     def _scores(self, score: Score | None) -> dict[str, Any]:
@@ -312,14 +330,16 @@ class Run:
     def _facts_without_paths(self) -> dict[str, Any]:
         """Where the texts lie is nobody's business who is given the model."""
         detected = {Path(name).name: code for name, code in self.facts.detected.items()}
-        return {**asdict(self.facts), "name": Path(self.facts.name).name, "detected": detected}
+        facts = {**asdict(self.facts), "name": Path(self.facts.name).name, "detected": detected}
+        labels = self.corpus.labels
+        return facts if labels is None else {**facts, "labels": labels.characters}
 
     def _yardsticks(self, score: Score | None) -> dict[str, float]:
         """What xz and an n-gram make of the characters that were scored."""
         if score is None or self.validation is None:
             return {}
         scored = self.trainer.clock.final_characters()
-        ids = Ids(self.validation.numbers[:scored], self.validation.table)
+        ids = sorted_by_label(self.validation, scored)
         nats = ngram_nats(self.training, ids, self.vocabulary.size) * len(ids)
         nats += float(spread_nats(self.vocabulary, ids[0:scored]).sum())
         xz = xz_bits(_as_bytes(self.training, self.vocabulary), _as_bytes(ids, self.vocabulary))
@@ -353,9 +373,7 @@ class Run:
             "texts": self.texts,
             "facts": asdict(self.facts),
             "corpus": str(self.corpus.folder),
-            "kind": "bytes"
-            if isinstance(self.corpus.numbers, np.memmap) and self.corpus.kind == "bytes"
-            else "characters",
+            "kind": self.corpus.kind_on_disk,
             "finished": self.finished,
         }
         # A finished run is never gone on with, so its tensors need not stay.

@@ -28,6 +28,8 @@ def begin(
     Returns:
         the corpus; the settings with `start` and `vocabulary` decided; what to tell.
     """
+    if settings.start is None and reading.label is not None:
+        settings = replace(settings, start=NOTHING)  # the base model knows no labels
     if settings.start is not None:
         kind = _kind(settings, start_model(settings.start))
         if settings.start not in (BASE, NOTHING):

@@ -30,11 +30,17 @@ class Streams:
 
         The last step of an epoch may be shorter than T.
         """
+        ids_BxT = self.ids.at(self._places(epoch, step))
+        return ids_BxT[:, :-1], ids_BxT[:, 1:]
+
+    def read_labels(self, epoch: int, step: int) -> np.ndarray | None:
+        """The labels of the ids that come after each, (B, T); None where there are none."""
+        return self.ids.labels_at(self._places(epoch, step)[:, 1:])
+
+    def _places(self, epoch: int, step: int) -> np.ndarray:
         n = len(self.ids)
         offset = int(np.random.default_rng([self.seed, epoch]).integers(n))
         starts_B = offset + np.arange(self.batch) * self.length
         first = step * self.steps
         width = min(self.steps, self.length - first)
-        places_BxT = (starts_B[:, None] + first + np.arange(width + 1)) % n
-        ids_BxT = self.ids.at(places_BxT)
-        return ids_BxT[:, :-1], ids_BxT[:, 1:]
+        return (starts_B[:, None] + first + np.arange(width + 1)) % n

@@ -27,6 +27,7 @@ def train(
     lowercase: bool = False,
     field: str | None = None,
     lines: bool = False,
+    label: str | None = None,
     **settings: Any,
 ) -> LanguageModel:
     """Learn from texts, and keep the model in a folder.
@@ -36,7 +37,8 @@ def train(
         model: the folder; by default named after the text, in the current folder.
         overwrite: replace a model that is there already.
         observer: told what happens meanwhile.
-        encoding, lowercase, field, lines: how texts are read; see `charloom train --help`.
+        encoding, lowercase, field, lines, label: how texts are read; see
+            `charloom train --help`.
         settings: `minutes` (2.0), `validation` (0.1), `start` ("base", "nothing", or a
             model's path; decided by the text where left out), `memory` (True),
             `keep_validation_out` (False), `vocabulary` ("characters" or "bytes"), `units`,
@@ -50,7 +52,7 @@ def train(
         Interrupted: if it was stopped; everything is kept.
     """
     paths = [texts] if isinstance(texts, str | Path) else list(texts)
-    reading = Reading(encoding, lowercase, field, lines)
+    reading = Reading(encoding, lowercase, field, lines, label)
     chosen = Settings(reading=reading, **settings)
     folder = ModelFolder(Path(model) if model is not None else _named_after(paths))
     folder.check_new(overwrite)

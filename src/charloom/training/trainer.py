@@ -13,7 +13,7 @@ import numpy as np
 from charloom.memory import Gate
 from charloom.model import ModelData, NetworkShape, Weights
 from charloom.model.network import Network
-from charloom.scoring import nats_by_character, spread_nats
+from charloom.scoring import nats_by_label, spread_nats
 from charloom.text import Ids, ModelError, Vocabulary
 from charloom.writing import Engine, Request, Sampling, stream
 
@@ -40,6 +40,7 @@ class Task:
     minutes: float | None  # None where the plan counts epochs
     seed: int
     start: Weights | None = None  # another model's, to go on from
+    labels: tuple[str, ...] = ()  # by the numbers that they have in the text
 
 
 class Trainer:
@@ -61,7 +62,9 @@ class Trainer:
     ) -> None:
         self.task, self.observer, self.save, self.stopped = task, observer, save, stopped
         plan = task.plan
-        self.shape = NetworkShape(task.vocabulary.size, plan.units, plan.layers)
+        self.shape = NetworkShape(
+            task.vocabulary.size, plan.units, plan.layers, labels=len(task.labels)
+        )
         self.network = Network(self.shape, plan.dropout, task.seed)
         self.descent = Descent(self.network, task.train, plan.batch, plan.steps, task.seed)
         held_out = 0 if task.validation is None else len(task.validation)
@@ -172,7 +175,7 @@ class Trainer:
             self.task.plan.learning_rate * clock.learning_rate(progress),
         )
         progress.history.append(check)
-        self.observer.check(check, sample_line(self.task, engine, progress.step))
+        self.observer.check(check, self._sample(engine))
         if clock.stopped_improving(progress):
             # Back to the best weights, and from there to rest: what the learning
             # rate's noise still hides there is found while it falls to nothing.
@@ -181,6 +184,15 @@ class Trainer:
             self.network.set_arrays(self.best_weights)
             self.observer.note("Validation has stopped improving; winding down from the best.")
         clock.checked(progress)
+
+    def _sample(self, engine: Engine) -> str:
+        """A line in the manner of one label after another, where there are labels."""
+        labels, step = self.task.labels, self.progress.step
+        if not labels:
+            return sample_line(self.task, engine, step)
+        number = (len(self.progress.history) - 1) % len(labels)
+        engine = engine.with_labels(np.eye(len(labels))[number])
+        return f"{labels[number]}: {sample_line(self.task, engine, step)}"
 
     def _score(self, ids: np.ndarray, engine: Engine | None = None) -> float:
         """Bits per character, and how fast scoring goes here."""
@@ -191,7 +203,10 @@ class Trainer:
         return float(nats) / LN2 / max(1, self.task.vocabulary.count_characters(ids))
 
     def _nats(self, engine: Engine, ids: np.ndarray) -> np.ndarray:
-        nats = nats_by_character(engine, ids, np.array(self.task.opening, np.int64))
+        validation, opening = self.task.validation, np.array(self.task.opening, np.int64)
+        # What is scored is always the first part of the validation part.
+        labels_T = None if validation is None else validation.labels_at(np.arange(len(ids)))
+        nats = nats_by_label(engine, ids, labels_T, opening)
         return nats + spread_nats(self.task.vocabulary, ids)
 
     def _engine(self, weights: Weights) -> Engine:

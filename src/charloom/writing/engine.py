@@ -8,6 +8,7 @@ serves all four gates. The states are updated in place.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +33,12 @@ class Engine:
     Args:
         shape: the network's sizes.
         weights: its tensors, float32, as in a model file.
+        label_weights_L: how much of each label to write with; evenly of all by default.
     """
 
-    def __init__(self, shape: NetworkShape, weights: Weights) -> None:
+    def __init__(
+        self, shape: NetworkShape, weights: Weights, label_weights_L: np.ndarray | None = None
+    ) -> None:
         self.shape = shape
         self.table_VxG = np.empty(0)
         self.layers: list[_Layer] = []
@@ -46,11 +50,28 @@ class Engine:
                 self.table_VxG = np.ascontiguousarray(
                     weights["embedding.embeddings"] @ inputs + bias
                 )
+                if shape.labels:
+                    self.unlabelled_VxG = self.table_VxG
+                    self.labels_LxG = weights["labels.embeddings"] @ inputs
             self.layers.append(
                 _Layer(inputs if number else None, _fold(weights[name + "recurrent_kernel"]), bias)
             )
         self.dense_HxV = np.ascontiguousarray(weights["dense.kernel"])
         self.dense_V = weights["dense.bias"]
+        if shape.labels:
+            self._label(label_weights_L)
+
+    def with_labels(self, label_weights_L: np.ndarray) -> Engine:
+        """The same network with another mixture of its labels; all but a table is shared."""
+        other = copy.copy(self)
+        other._label(label_weights_L)
+        return other
+
+    def _label(self, weights_L: np.ndarray | None) -> None:
+        # A label's embedding is added to every character's, so it folds into every row.
+        if weights_L is None:
+            weights_L = np.full(self.shape.labels, 1 / self.shape.labels)
+        self.table_VxG = self.unlabelled_VxG + weights_L.astype(np.float32) @ self.labels_LxG
 
     def initial_states(self, batch: int) -> State:
         """Zero states for `batch` texts: for each layer h_BxH and c_BxH."""

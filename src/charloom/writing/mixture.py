@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from charloom.memory import Gate, Memory, entropies, features, log_of
+from charloom.memory import Gate, Index, Memory, build_index, entropies, features, log_of
 from charloom.model import ModelData, NetworkShape
 
 from .engine import Engine, State
@@ -65,9 +65,25 @@ class Mixture:
         return network_BxV
 
 
-def engine_of(model: ModelData) -> Engine | Mixture:
-    """What writes and scores with a model: its network, with its memory if it has one."""
-    engine = Engine(model.shape, model.weights)
-    if model.memory is None:
+def engine_of(model: ModelData, label_weights_L: np.ndarray | None = None) -> Engine | Mixture:
+    """What writes and scores with a model: its network, with its memory if it has one.
+
+    Args:
+        model: the model.
+        label_weights_L: how much of each label; evenly of all by default.
+    """
+    engine = Engine(model.shape, model.weights, label_weights_L)
+    memory = model.memory if label_weights_L is None else _memory_of(model, label_weights_L)
+    if memory is None:
         return engine
-    return Mixture(engine, Memory(model.memory, model.vocabulary.size), model.gate)
+    return Mixture(engine, Memory(memory, model.vocabulary.size), model.gate)
+
+
+def _memory_of(model: ModelData, label_weights_L: np.ndarray) -> Index | None:
+    """The memory of the texts whose labels are meant, however little of each."""
+    if model.memory is None or label_weights_L.all():
+        return model.memory
+    parts = np.split(model.memory.ids, np.cumsum(model.remembered)[:-1])
+    meant = [part for part, weight in zip(parts, label_weights_L, strict=True) if weight]
+    ids = np.concatenate(meant)
+    return build_index(ids) if len(ids) else None
