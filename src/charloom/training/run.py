@@ -216,7 +216,13 @@ class Run:
 
     def _learned(self) -> np.ndarray:
         """The end of the training part, as much as a memory holds."""
-        return self.training[max(0, self.split - MOST_REMEMBERED) : self.split]
+        return np.concatenate(self._ends(self.training))
+
+    def _ends(self, ids: Ids) -> list[np.ndarray]:
+        """The end of a part, as much as a memory holds: one run of ids, or one a label."""
+        if self.labels:
+            return ends_by_label(ids, len(self.labels))
+        return [ids[max(0, len(ids) - MOST_REMEMBERED) : len(ids)]]
 
     def _remember(self) -> None:
         """Index the text for the model to keep: all of it, unless the validation part stays out."""
@@ -224,16 +230,10 @@ class Run:
             return
         if self.trainer.gate is not None:
             self.gate = self.trainer.gate
-        if self.labels:
-            kept_out = self.settings.keep_validation_out
-            ends = ends_by_label(self.training if kept_out else self._whole(), len(self.labels))
-            self.memory = build_index(np.concatenate(ends))
-            self.remembered = tuple(map(len, ends))
-        elif self.settings.keep_validation_out:
-            self.memory = build_index(self._learned())
-        else:
-            whole = self._whole()
-            self.memory = build_index(whole[max(0, len(whole) - MOST_REMEMBERED) : len(whole)])
+        kept_out = self.settings.keep_validation_out
+        ends = self._ends(self.training if kept_out else self._whole())
+        self.memory = build_index(np.concatenate(ends))
+        self.remembered = tuple(map(len, ends)) if self.labels else ()
 
     def _opening(self) -> tuple[int, ...]:
         """What a new text silently follows: an end of a text, or else a paragraph's break."""
@@ -352,7 +352,8 @@ class Run:
         """How much the model copies, beside how much the validation part does."""
         if self.memory is None or self.validation is None:
             return {}
-        ids = self.validation[0 : min(len(self.validation), 20_000)]
+        part = sorted_by_label(self.validation, 20_000)
+        ids = part[0 : len(part)]
         index = build_index(self._learned())
         reference = self.vocabulary.decode(ids)
         return {"originality": originality_scores(self._data({}), reference, index)}
