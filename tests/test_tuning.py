@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import run_charloom
 
 import charloom
-from charloom.model import grown, load_base, load_model, transfer
+from charloom.model import grown, load_base, transfer
 from charloom.text import Vocabulary
 
 
@@ -107,23 +104,26 @@ def test_transfer_keeps_what_is_known() -> None:
     assert grown(abc, bcd).characters == "abcd"
 
 
-def test_a_run_of_epochs_is_repeatable_when_killed(letter: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "charloom", "train", str(letter), "--from", "base"]
-    command += ["--epochs", "12", "--keep-validation-out", "--quiet", "-o"]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, timeout=200)
-    run = subprocess.Popen([*command, str(tmp_path / "stopped")])
-    checkpoint = tmp_path / "stopped" / "training" / "lock"
-    deadline = time.monotonic() + 60
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(6)
-    run.send_signal(signal.SIGTERM)
-    assert run.wait(60) in (0, 128 + signal.SIGTERM)
-    if run.returncode:
-        run_charloom("train", "--resume", tmp_path / "stopped", "--quiet")
-    one, other = load_model(tmp_path / "whole"), load_model(tmp_path / "stopped")
-    for name, array in one.weights.items():
-        np.testing.assert_allclose(other.weights[name], array, atol=1e-6)
+class StopsAt(charloom.Observer):
+    """Sends this process a SIGTERM, as a shell would, after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self, progress: charloom.Progress) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_stopped_run_of_epochs_ends_as_one_never_stopped(letter: Path, tmp_path: Path) -> None:
+    settings = {"start": "base", "epochs": 3, "keep_validation_out": True}
+    whole = charloom.train(letter, tmp_path / "whole", **settings)
+    with pytest.raises(charloom.Interrupted):
+        charloom.train(letter, tmp_path / "stopped", observer=StopsAt(30), **settings)
+    resumed = charloom.resume(tmp_path / "stopped")
+    for name, array in whole.data.weights.items():
+        np.testing.assert_allclose(resumed.data.weights[name], array, atol=1e-6)
 
 
 def test_contradictions_are_said() -> None:

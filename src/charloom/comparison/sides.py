@@ -144,6 +144,9 @@ def charlooms_side(task: Task, text: str, folder: Path) -> Side:
         encoding="utf-8",
         minutes=task.minutes,
         seed=task.seed,
+        # The tutorial's side knows nothing but the text either.
+        start="nothing",
+        memory=False,
         observer=Watch(),
     )
     held_out = text[task.split : task.split + task.scored]

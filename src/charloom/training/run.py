@@ -175,9 +175,9 @@ class Run:
         trainer = Trainer(task, self.observer, self._checkpoint)
         if self.settings.memory:
             held_out = 0 if self.validation is None else len(self.validation)
-            # Measured: 2 microseconds an id to index it twice, 40 to recall before it.
+            # Microseconds: 2 an id to index it twice, 50 to recall before one and fit the gate.
             remembered = min(self.split, MOST_REMEMBERED)
-            trainer.clock.reserve = 0.5 + 2e-6 * remembered + 4e-5 * min(held_out, 200_000)
+            trainer.clock.reserve = 0.35 + 2e-6 * remembered + 5e-5 * min(held_out, 200_000)
         return trainer
 
     def _whole(self) -> Ids:
