@@ -127,8 +127,8 @@ def test_training_ends_early_where_validation_stops_improving(tmp_path: Path) ->
     path = tmp_path / "noise.txt"
     path.write_text("".join(random.Random(0).choices("abcdefgh", k=3000)))
     recorder = Recorder()
-    model = charloom.train(path, tmp_path / "m", minutes=2, units=64, observer=recorder)
-    assert model.scores["seconds"] < 100
+    model = charloom.train(path, tmp_path / "m", minutes=1, units=32, observer=recorder)
+    assert model.scores["seconds"] < 50
     assert any("winding down" in note for note in recorder.notes)
     assert model.scores["validation_bits_per_character"] == pytest.approx(3, abs=0.3)
 
@@ -219,7 +219,7 @@ def test_a_folder_that_looks_like_a_model_is_not_touched(othello: Path, tmp_path
 
 
 def test_a_run_on_standard_input_can_be_resumed(othello: Path, tmp_path: Path) -> None:
-    options = ["-", "-o", str(tmp_path / "m"), "--minutes", "0.3", "--units", "16"]
+    options = ["-", "-o", str(tmp_path / "m"), "--minutes", "0.15", "--units", "16"]
     text = othello.open("rb")
     process = subprocess.Popen(
         [sys.executable, "-m", "charloom", "train", *options],
@@ -277,7 +277,7 @@ def test_a_killed_run_resumes_to_exactly_the_same_weights(
     options += ("--dropout", dropout, "--layers", layers)
     run_charloom("train", *options, "-o", tmp_path / "whole")
     killed = tmp_path / "killed"
-    environment = "import charloom.training.trainer as t; t.SAVE_EVERY = 0.2;"
+    environment = "import charloom.training.checkpoint as c; c.SAVE_EVERY = 0.2;"
     code = f"{environment} from charloom.cli import main; main()"
     arguments = [sys.executable, "-c", code, "train", *map(str, options), "-o", str(killed)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -310,7 +310,7 @@ def test_a_killed_run_resumes_to_exactly_the_same_weights(
 def test_a_stopped_run_keeps_everything_and_goes_on(
     othello: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(othello, "-o", "m", "--minutes", 0.4, "--units", 32, cwd=tmp_path)
+    process = start(othello, "-o", "m", "--minutes", 0.2, "--units", 32, cwd=tmp_path)
     lines = []
     assert process.stderr is not None
     while "bits per character" not in "".join(lines):
@@ -321,10 +321,10 @@ def test_a_stopped_run_keeps_everything_and_goes_on(
     assert "go on with: charloom train --resume m" in rest
     assert "Traceback" not in rest
     spent = json.loads(run_charloom("info", tmp_path / "m", "--json").stdout)["scores"]["seconds"]
-    assert 0 < spent < 24
+    assert 0 < spent < 12
     result = run_charloom("train", "--resume", tmp_path / "m", "--json")
     scores = json.loads(result.stdout)
-    assert spent < scores["seconds"] <= 24 * 1.05
+    assert spent < scores["seconds"] <= 12 * 1.05
 
 
 def test_two_runs_cannot_train_the_same_model(othello: Path, tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(
 def run_limited(size: int, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Train with checkpoints after every step, and no file larger than `size` bytes."""
     code = (
-        "import charloom.training.trainer as t; t.SAVE_EVERY = 0.0;"
+        "import charloom.training.checkpoint as c; c.SAVE_EVERY = 0.0;"
         "from charloom.cli import main; main()"
     )
     result = subprocess.run(

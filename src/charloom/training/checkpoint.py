@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from .progress import Check, Progress
 FORMAT = "charloom-training"
 FORMAT_VERSION = "1"
 FILE_NAME = "checkpoint.safetensors"
+SAVE_EVERY = 30.0  # seconds between checkpoints
 
 
 @dataclass
@@ -76,3 +79,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise ModelError(f"{path} is damaged; start the training again.") from None
         arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
     return Checkpoint(settings, progress, arrays)
+
+
+class Saver:
+    """Calls `save` every SAVE_EVERY seconds, from `start` on."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self.save = save
+        self.last = 0.0
+
+    def start(self) -> None:
+        self.last = time.monotonic()
+
+    def now_and_then(self) -> None:
+        if time.monotonic() - self.last >= SAVE_EVERY:
+            self.save()
+            self.last = time.monotonic()

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +164,7 @@ class Run:
             self.settings.seed,
             self.weights,
             self.labels,
+            self._reserve(),
         )
         if self.tuned:
             from .tuner import Tuner
@@ -172,13 +174,16 @@ class Run:
             return Tuner(
                 task, self.shape, whole, self.settings.memory, self.observer, self._checkpoint
             )
-        trainer = Trainer(task, self.observer, self._checkpoint)
-        if self.settings.memory:
-            held_out = 0 if self.validation is None else len(self.validation)
-            # Microseconds: 2 an id to index it twice, 50 to recall before one and fit the gate.
-            remembered = min(self.split, MOST_REMEMBERED)
-            trainer.clock.reserve = 0.35 + 2e-6 * remembered + 5e-5 * min(held_out, 200_000)
-        return trainer
+        return Trainer(task, self.observer, self._checkpoint)
+
+    def _reserve(self) -> float:
+        """Seconds that the memory takes after the last score."""
+        if not self.settings.memory:
+            return 0.0
+        held_out = 0 if self.validation is None else len(self.validation)
+        # Microseconds: 2 an id to index it twice, 50 to recall before one and fit the gate.
+        remembered = min(self.split, MOST_REMEMBERED)
+        return 0.35 + 2e-6 * remembered + 5e-5 * min(held_out, 200_000)
 
     def _whole(self) -> Ids:
         """The whole text, the validation part too."""
@@ -207,16 +212,17 @@ class Run:
         if self.settings.memory and labels_T is not None:
             nats, self.gate = score_by_label(engine, self.training, ids, labels_T, opening)
         elif self.settings.memory:
-            memory = Memory(build_index(self._learned()), vocabulary.size)
+            memory = Memory(self._index_of_training, vocabulary.size)
             nats, self.gate = score_with_memory(engine, memory, ids, opening, trainer.gate)
         unknown = int((ids == vocabulary.unknown).sum())
         unseen = Counter({"": unknown} if unknown else {})
         total = float((nats + spread).sum())
         return Score(total, characters, vocabulary.count_bytes(ids), unseen)
 
-    def _learned(self) -> np.ndarray:
-        """The end of the training part, as much as a memory holds."""
-        return np.concatenate(self._ends(self.training))
+    @cached_property
+    def _index_of_training(self) -> Index:
+        """Of the end of the training part, as much as a memory holds."""
+        return build_index(np.concatenate(self._ends(self.training)))
 
     def _ends(self, ids: Ids) -> list[np.ndarray]:
         """The end of a part, as much as a memory holds: one run of ids, or one a label."""
@@ -230,8 +236,7 @@ class Run:
             return
         if self.trainer.gate is not None:
             self.gate = self.trainer.gate
-        kept_out = self.settings.keep_validation_out
-        ends = self._ends(self.training if kept_out else self._whole())
+        ends = self._ends(self.training if self.settings.keep_validation_out else self._whole())
         self.memory = build_index(np.concatenate(ends))
         self.remembered = tuple(map(len, ends)) if self.labels else ()
 
@@ -316,7 +321,7 @@ class Run:
             "seconds": progress.seconds,
             "characters_per_second": progress.characters_per_second,
             "epochs": progress.characters
-            * self.trainer.ids_per_character
+            * self.trainer.task.ids_per_character
             / max(1, len(self.training)),
             "parameters": self.shape.parameters,
             "stopped_early": not self.finished,
@@ -354,9 +359,9 @@ class Run:
             return {}
         part = sorted_by_label(self.validation, 20_000)
         ids = part[0 : len(part)]
-        index = build_index(self._learned())
         reference = self.vocabulary.decode(ids)
-        return {"originality": originality_scores(self._data({}), reference, index)}
+        found = originality_scores(self._data({}), reference, self._index_of_training)
+        return {"originality": found}
 
     def _write(self, scores: dict[str, Any]) -> LanguageModel:
         data, folder = self._data(scores), self.folder

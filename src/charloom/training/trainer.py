@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from charloom.scoring import nats_by_label, spread_nats
 from charloom.text import Ids, ModelError, Vocabulary
 from charloom.writing import Engine, Request, Sampling, stream
 
+from .checkpoint import Saver
 from .clock import Clock
 from .descent import Descent, named
 from .plan import Plan
@@ -25,7 +27,6 @@ from .progress import Check, Observer, Progress
 LN2 = math.log(2)
 SAMPLE_LENGTH = 64
 WARM_UP = 8192  # characters scored before the clock starts, to know how fast that goes
-SAVE_EVERY = 30.0  # seconds between checkpoints
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class Task:
     seed: int
     start: Weights | None = None  # another model's, to go on from
     labels: tuple[str, ...] = ()  # by the numbers that they have in the text
+    reserve: float = 0.0  # seconds that are wanted after the last score
+
+    @cached_property
+    def ids_per_character(self) -> float:
+        """Over 1 for bytes, and with ends."""
+        sample = self.train[0:100_000]
+        return len(sample) / max(1, self.vocabulary.count_characters(sample))
 
 
 class Trainer:
@@ -60,7 +68,8 @@ class Trainer:
         save: Callable[[], None] = lambda: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.task, self.observer, self.save, self.stopped = task, observer, save, stopped
+        self.task, self.observer, self.stopped = task, observer, stopped
+        self.saver = Saver(save)
         plan = task.plan
         self.shape = NetworkShape(
             task.vocabulary.size, plan.units, plan.layers, labels=len(task.labels)
@@ -69,13 +78,10 @@ class Trainer:
         self.descent = Descent(self.network, task.train, plan.batch, plan.steps, task.seed)
         held_out = 0 if task.validation is None else len(task.validation)
         steps = None if plan.epochs is None else plan.epochs * self.descent.steps_per_epoch
-        self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out)
+        self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out, task.reserve)
         self.progress = Progress()
         self.best: dict[str, np.ndarray] | None = None
         self.gate: Gate | None = None  # none is fitted on the way
-        sample = task.train[0:100_000]
-        characters = max(1, task.vocabulary.count_characters(sample))
-        self.ids_per_character = len(sample) / characters  # over 1 for bytes, and with ends
         if task.start is None:
             _start_from_frequencies(self.network, task.train)
         else:
@@ -87,19 +93,17 @@ class Trainer:
         self._warm_up()
         self.observer.start(self.network, progress)
         self.clock.start(progress)
-        saved = time.monotonic()
+        self.saver.start()
         while progress.fraction < 1:
             if self.stopped():
-                self.save()
+                self.saver.save()
                 return False
             self._step()
             self.clock.tick(progress)
             self.observer.step(progress)
             if self.clock.check_due(progress):
                 self._check()
-            if time.monotonic() - saved >= SAVE_EVERY:
-                self.save()
-                saved = time.monotonic()
+            self.saver.now_and_then()
         if not progress.history or progress.history[-1].step < progress.step:
             self._check()
         return True
@@ -143,7 +147,7 @@ class Trainer:
         nats, ids = self.descent.step(progress.epoch, progress.epoch_step, rate)
         progress.step += 1
         progress.epoch_step += 1
-        progress.learned(nats / LN2, ids, self.ids_per_character)
+        progress.learned(nats / LN2, ids, self.task.ids_per_character)
 
     def _warm_up(self) -> None:
         """What is slow only once (kernels chosen, threads started), before the clock starts."""
