@@ -23,6 +23,8 @@ would write bit by bit the same, at two thirds of the speed for many.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .engine import Engine, Product
@@ -31,16 +33,22 @@ from .mixture import Mixture
 BLOCKS = (8, 4, 2, 1)  # rows, the fastest first
 
 
-def steady(engine: Engine | Mixture) -> tuple[Engine | Mixture, int]:
+def steady(
+    engine: Engine | Mixture, blocks: Sequence[int] = BLOCKS
+) -> tuple[Engine | Mixture, int]:
     """The engine with products that give every row the same whatever is beside it.
 
     It is found out with the engine's own matrices which ways of multiplying do, and the
     fastest of them is taken; that takes some milliseconds.
 
+    Args:
+        engine: the network, with a memory or without.
+        blocks: the numbers of rows to try, the best first.
+
     Returns:
         the engine, and the number of rows that a batch must have a multiple of.
     """
-    for rows in BLOCKS:
+    for rows in blocks:
         product = in_blocks(rows)
         if all(is_steady(product, rows, matrix) for matrix in engine.products()):
             return engine.with_product(product), rows
