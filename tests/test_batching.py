@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from untrained import FOREIGN, play, untrained
 
 from charloom import LanguageModel, SettingError
 from charloom.model import ModelData
@@ -33,6 +32,7 @@ from charloom.writing import (
     steady,
 )
 from charloom.writing.blocks import OneByOne, in_blocks, is_steady
+from untrained import FOREIGN, play, untrained
 
 MODELS = {
     "characters": untrained(),

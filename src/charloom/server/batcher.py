@@ -50,7 +50,7 @@ class Batcher:
         self.model, self.most_running, self.most_waiting = model, running, waiting
         self.tell = tell
         self.ready: deque[Ticket] = deque()
-        self.ended: Counter[str] = Counter()
+        self.ended = Counter(stop=0, length=0, left=0, error=0)
         self.steps = 0
         self._told = False
         self._pruned = True

@@ -97,7 +97,7 @@ class Lane:
             return
         for odds in job.odds:
             if odds.prompt == 0 and len(job.ids):
-                odds.add(int(job.ids[0]), None)
+                odds.note(int(job.ids[0]), None)
         blank = self.manner.engine.initial_states(1)
         if len(job.ids) > 1:
             rows = list(range(len(self.reading.members)))
@@ -173,7 +173,7 @@ class Lane:
         for odds in job.odds:
             assert odds.prompt is not None
             if job.at + 1 >= odds.prompt:
-                odds.add(int(job.ids[job.at + 1]), p_V)
+                odds.note(int(job.ids[job.at + 1]), p_V)
 
     def _begin_writing(self, jobs: list[tuple[Job, State]]) -> None:
         """Prompts are read but for their last id: each of their texts gets a row."""

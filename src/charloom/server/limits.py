@@ -50,7 +50,6 @@ class Limits:
         if not 1 <= self.seconds <= 86_400:
             raise SettingError(f"max-seconds must be a number from 1 to 86400, not {self.seconds}.")
 
-    @property
-    def requests(self) -> int:
+    def requests(self, models: int) -> int:
         """Requests in hand at once, whatever they ask for; those that only ask how it is too."""
-        return self.running + self.waiting + 64
+        return models * (self.running + self.waiting) + 64

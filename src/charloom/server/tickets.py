@@ -32,26 +32,44 @@ class Odds:
         vocabulary: the model's.
         top: how many of the likeliest are kept for each character.
         prompt: where in the ids that are read the prompt begins, if it is wanted too.
+
+    Attributes:
+        read: the prompt's characters, as far as it was read.
+        entries: those written since the last `take`.
     """
 
     def __init__(self, vocabulary: Vocabulary, top: int, prompt: int | None = None) -> None:
         self.vocabulary, self.top, self.prompt = vocabulary, top, prompt
+        self.read: list[Entry] = []
         self.entries: deque[Entry] = deque()
-        self.begin()
+        self._begin()
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """A character begins: one of bytes may take several ids."""
         self.data, self.logprob, self.others = bytearray(), 0.0, dict[str, float]()
 
-    def add(self, number: int, p_V: np.ndarray | None) -> None:
-        """Take an id that came, and what was expected before it; None where nothing could be."""
+    def note(self, number: int, p_V: np.ndarray | None) -> None:
+        """Take an id of the prompt, and what was expected before it; None for the first of all."""
+        if entry := self._entry(number, p_V):
+            self.read.append(entry)
+
+    def add(self, number: int, p_V: np.ndarray) -> None:
+        """Take an id that was written, and what was expected before it."""
+        if entry := self._entry(number, p_V):
+            self.entries.append(entry)
+
+    def take(self, count: int) -> list[Entry]:
+        """The next entries, for so many characters that are shown."""
+        return [self.entries.popleft() for _ in range(min(count, len(self.entries)))]
+
+    def _entry(self, number: int, p_V: np.ndarray | None) -> Entry | None:
+        """The character that is whole with this id, if one is."""
         if number == self.vocabulary.end:
-            return
+            return None
         logprob = None if p_V is None else _log(p_V[number])
         if self.vocabulary.kind == "characters":
             token = self.vocabulary.decode([number])
-            self.entries.append(Entry(token, logprob, self._likeliest(number, p_V)))
-            return
+            return Entry(token, logprob, self._likeliest(number, p_V))
         if not self.data:
             self.others = self._likeliest(number, p_V)
         self.data.append(number)
@@ -60,14 +78,11 @@ class Odds:
             token = self.data.decode("utf-8")
         except UnicodeDecodeError as error:
             if error.reason == "unexpected end of data":
-                return
+                return None
             token = "\ufffd"  # a prompt's cut start
-        self.entries.append(Entry(token, None if p_V is None else self.logprob, self.others))
-        self.begin()
-
-    def take(self, count: int) -> list[Entry]:
-        """The next entries, for so many characters that are shown."""
-        return [self.entries.popleft() for _ in range(min(count, len(self.entries)))]
+        entry = Entry(token, None if p_V is None else self.logprob, self.others)
+        self._begin()
+        return entry
 
     def _likeliest(self, number: int, p_V: np.ndarray | None) -> dict[str, float]:
         if not self.top or p_V is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
@@ -55,23 +58,17 @@ def run(app: FastAPI, host: str, port: int, opened: Callable[[str], None] = _not
             opened(_url(host, listener.getsockname()[1]))
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            logging.getLogger("uvicorn.error").addFilter(_not_cancelled)
             if stopping := getattr(app.state, "stopping", None):
                 stopping()
             await super().shutdown(sockets)
+            if self.force_exit:  # a second Ctrl-C: nothing was waited for, but all is put away
+                await self.lifespan.shutdown()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
-            if threading.current_thread() is not threading.main_thread():
-                yield  # where signals do not come
-                return
             # uvicorn raises the signal again when all is done; for us that is the usual end.
-            wanted = (signal.SIGINT, signal.SIGTERM)
-            before = {number: signal.signal(number, self.handle_exit) for number in wanted}
-            try:
-                yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+            yield
 
     config = uvicorn.Config(
         app,
@@ -82,8 +79,28 @@ def run(app: FastAPI, host: str, port: int, opened: Callable[[str], None] = _not
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    with contextlib.closing(listener):
-        Server(config).run(sockets=[listener])
+    server = Server(config)
+    with contextlib.closing(listener), _signals_to(server.handle_exit):
+        server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _signals_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Hand Ctrl-C and SIGTERM on while something runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where signals do not come
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _not_cancelled(record: logging.LogRecord) -> bool:
+    """Whether a message is of more than a request that was broken off, as they are at the end."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _listen(host: str, port: int) -> socket.socket:
