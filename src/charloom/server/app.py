@@ -130,7 +130,7 @@ def _add_paths(
             200: {
                 "model": Completion,
                 "description": "The texts; with `stream`, events that hold pieces of them.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {}},
             },
             404: {"model": ErrorAnswer, "description": "There is no such model."},
         },
