@@ -265,6 +265,8 @@ def _describe(app: FastAPI, limits: Limits) -> None:
                 schemas.pop(name, None)
             fields = schemas["CompletionRequest"]["properties"]
             fields["max_tokens"]["anyOf"][0]["maximum"] = limits.length
+            # As a float, which FastAPI makes of it, it would be another number.
+            fields["seed"]["anyOf"][0] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
             one_prompt, several = fields["prompt"]["anyOf"]
             one_prompt["maxLength"] = several["items"]["maxLength"] = limits.prompt
             schemas["ScoreRequest"]["properties"]["text"]["maxLength"] = limits.score
