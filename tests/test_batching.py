@@ -395,7 +395,7 @@ def test_odds_are_the_models_own(name: str, desk: type[Desk]) -> None:
     asked = job(model, manner_of(model), prompt, prompt_odds=True, length=25)
     ticket = asked.tickets[0]
     text = one.ask(asked)[0]
-    entries = ticket.odds.take(100)
+    entries = [*ticket.odds.read, *ticket.odds.take(100)]
     assert "".join(entry.token for entry in entries) == prompt + text
     assert all(max(entry.top.values()) <= 0 for entry in entries)
     assert all(entry.token in entry.top for entry in entries if entry.token.isascii())

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +57,12 @@ class Server:
         self.http = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self.clients: list[httpx.Client | openai.OpenAI] = [self.http]
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end(signal.SIGKILL)
+
     def openai(self, **options: Any) -> openai.OpenAI:
         options = {"api_key": self.key or "none", "max_retries": 0, **options}
         client = openai.OpenAI(base_url=f"{self.url}/v1", **options)
@@ -82,12 +87,13 @@ class Server:
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Stop it, and say how it ended and what it complained of."""
-        for client in getattr(self, "clients", []):
-            client.close()
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        _, complaints = self.process.communicate(timeout=20)
-        return self.process.returncode, complaints
+        if self.process.stdout is not None and not self.process.stdout.closed:
+            for client in getattr(self, "clients", []):
+                client.close()
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+            self.complaints = self.process.communicate(timeout=20)[1]
+        return self.process.returncode, self.complaints
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -116,22 +122,22 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(models: Path) -> Iterator[Server]:
-    one = Server(models / "play", models / "lines" / "model.safetensors", models / "changing")
-    yield one
-    code, complaints = one.end()
-    assert (code, complaints) == (0, "")
+    with Server(
+        models / "play", models / "lines" / "model.safetensors", models / "changing"
+    ) as one:
+        yield one
+        assert one.end() == (0, "")
 
 
 @pytest.fixture(scope="module")
 def tight(models: Path) -> Iterator[Server]:
     """One that takes on little, from those who have its key."""
-    limits = {"running": 2, "waiting": 1, "seconds": 3, "body": 3000, "prompt": 100}
+    limits = {"running": 2, "waiting": 1, "body": 3000, "prompt": 100}
     limits |= {"score": 200, "length": 10**7}
     options = [part for name, value in limits.items() for part in (f"--max-{name}", value)]
-    one = Server(models / "play", *options, key=KEY)
-    yield one
-    code, complaints = one.end()
-    assert (code, complaints) == (0, "")
+    with Server(models / "play", *options, key=KEY) as one:
+        yield one
+        assert one.end() == (0, "")
 
 
 @pytest.fixture(scope="module")
@@ -453,14 +459,16 @@ def test_too_much_is_413(tight: Server) -> None:
         assert what in found.json()["error"]["message"]
 
 
-def test_a_request_may_take_only_so_long(tight: Server) -> None:
-    found = tight.post(max_tokens=10**7)
-    assert found.status_code == 503
-    assert found.json()["error"]["code"] == "timeout"
-    with pytest.raises(openai.APIError, match="over 3 seconds"):
-        for _ in tight.openai().completions.create(**ENDLESS):
-            pass
-    tight.wait_for("charloom_texts_running", 0)
+def test_a_request_may_take_only_so_long(models: Path) -> None:
+    with Server(models / "play", "--max-length", 10**7, "--max-seconds", 1) as one:
+        found = one.post(max_tokens=10**7)
+        assert found.status_code == 503
+        assert found.json()["error"]["code"] == "timeout"
+        with pytest.raises(openai.APIError, match="over 1 seconds"):
+            for _ in one.openai().completions.create(**ENDLESS):
+                pass
+        one.wait_for("charloom_texts_running", 0)
+        assert one.end() == (0, "")
 
 
 def test_a_client_that_is_killed_frees_its_place(tight: Server) -> None:
@@ -530,24 +538,37 @@ def test_health_docs_and_metrics(server: Server) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_within_seconds_and_says_so_to_its_readers(models: Path, number: int) -> None:
-    one = Server(models / "play", "--max-length", 10**7)
-    client = one.openai()
-    pieces = iter(client.completions.create(**ENDLESS))
-    next(pieces)
-    waiting: list[httpx.Response] = []
-    reader = threading.Thread(target=lambda: waiting.append(one.post(max_tokens=10**7)))
-    reader.start()
-    one.wait_for("charloom_texts_running", 2)
-    begun = time.monotonic()
-    one.process.send_signal(number)
-    with pytest.raises(openai.APIError, match="being stopped"):
-        for _ in pieces:
-            pass
-    reader.join(20)
-    assert waiting[0].status_code == 503
-    assert waiting[0].json()["error"]["code"] == "stopping"
-    assert one.end(number) == (0, "")
-    assert time.monotonic() - begun < 10
+    with Server(models / "play", "--max-length", 10**7) as one:
+        pieces = iter(one.openai().completions.create(**ENDLESS))
+        next(pieces)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(one.post, max_tokens=10**7)
+            one.wait_for("charloom_texts_running", 2)
+            begun = time.monotonic()
+            one.process.send_signal(number)
+            with pytest.raises(openai.APIError, match="being stopped"):
+                for _ in pieces:
+                    pass
+            assert waiting.result().status_code == 503
+        assert waiting.result().json()["error"]["code"] == "stopping"
+        assert one.end(number) == (0, "")
+        assert time.monotonic() - begun < 10
+
+
+def test_a_second_ctrl_c_waits_for_nobody(models: Path) -> None:
+    with Server(models / "play", "--max-length", 10**7) as one:
+        next(iter(one.openai().completions.create(**ENDLESS)))
+
+        def closed() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", one.port)).close()
+            except ConnectionError:
+                return True
+            return False
+
+        one.process.send_signal(signal.SIGINT)
+        until(closed)
+        assert one.end(signal.SIGINT) == (0, "")
 
 
 def test_a_port_that_is_taken_is_one_sentence(models: Path, server: Server) -> None:
@@ -601,9 +622,9 @@ def test_others_are_let_in_where_that_is_meant(models: Path) -> None:
     result = run_charloom("serve", models / "play", "--host", "0.0.0.0", check=False)
     assert result.returncode == 1
     assert "--no-auth if that is meant" in result.stderr
-    one = Server(models / "play", "--host", "0.0.0.0", "--no-auth")
-    assert one.http.get("/v1/models", headers={"Host": "a.name"}).status_code == 200
-    assert one.end() == (0, "")
+    with Server(models / "play", "--host", "0.0.0.0", "--no-auth") as one:
+        assert one.http.get("/v1/models", headers={"Host": "a.name"}).status_code == 200
+        assert one.end() == (0, "")
 
 
 def test_serving_imports_neither_keras_nor_torch() -> None:

@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from charloom.writing import new_seed
 
@@ -39,13 +40,14 @@ async def complete(
     seed = new_seed() if asked.seed is None else asked.seed
     jobs = await run_in_threadpool(served.jobs, asked, seed)
     tickets = [ticket for job in jobs for ticket in job.tickets]
-    answer = Answer(served.batcher, tickets, limits.seconds, metrics.first.observe)
+    first = metrics.first.observe if asked.stream else None
+    answer = Answer(served.batcher, tickets, limits.seconds, first)
     answer.begun = begun
     served.batcher.submit(jobs)
     completion = Completion(served.name, asked, seed, answer)
     if asked.stream:
         # What tells that the program ends comes from the batcher, in time for a last word.
-        return EventSourceResponse(completion.events(), sep="\n", shutdown_grace_period=60)
+        return _Events(completion.events(), sep="\n", shutdown_grace_period=60, answer=answer)
     return await completion.whole(request)
 
 
@@ -66,6 +68,20 @@ def check(asked: CompletionRequest, limits: Limits) -> None:
         raise ApiError(
             400, f"max_tokens may be {limits.length:,} (characters) at most.", "max_tokens"
         )
+
+
+class _Events(EventSourceResponse):
+    """Events that let go of their texts in any case, also when nobody has come to read them."""
+
+    def __init__(self, *arguments: Any, answer: Answer, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.answer.close()
 
 
 class Completion:

@@ -62,7 +62,7 @@ class Answer:
         batcher: writes them.
         tickets: one for each text.
         seconds: that they may take in all.
-        first: told how many seconds the first character took.
+        first: told how many seconds a stream's first character took.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Answer:
         batcher: Batcher,
         tickets: Sequence[Ticket],
         seconds: float,
-        first: Callable[[float], None],
+        first: Callable[[float], None] | None,
     ) -> None:
         self.batcher, self.seconds = batcher, seconds
         self.open = dict(enumerate(tickets))  # those of which more comes
         self.begun = time.perf_counter()
-        self.first: Callable[[float], None] | None = first
+        self.first = first
         self.changed = asyncio.Event()
         self.left = False  # nobody is there to read it
         for ticket in tickets:
@@ -120,3 +120,4 @@ class Answer:
         """Let go of what is still being written."""
         if self.open:
             self.batcher.cancel(list(self.open.values()))
+            self.open.clear()

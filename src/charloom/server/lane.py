@@ -236,7 +236,7 @@ class Lane:
                 ticket.pieces.append(piece)
             if text.done:
                 self._end(ticket)
-            elif piece and not ticket.listed:
+            elif piece and ticket.streamed and not ticket.listed:
                 self.given(ticket)
         return ids_B
 

@@ -44,7 +44,7 @@ class Metrics:
         )
         self.first = Histogram(
             "charloom_first_character_seconds",
-            "From a request to the first character of its text.",
+            "From a request for a stream to its first character.",
             buckets=TIMES,
             registry=self.registry,
         )

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from charloom.memory import Search
 from charloom.model import load_model, model_file
 from charloom.scoring import Reading, Score
@@ -55,7 +53,8 @@ class Served:
         # Called from the batcher's thread; set by whoever passes the news on.
         self.news: Callable[[], None] = lambda: None
         self.batcher = Batcher(self.data, limits.running, limits.waiting, lambda: self.news())
-        self._any = self._make(None)
+        plain = engine_of(self.data)
+        self._any = Manner(*steady(plain), plain)
         self._manners: WeakValueDictionary[bytes, Manner] = WeakValueDictionary()
         self._lately: list[Manner] = []  # kept, so that they need not be made again
         self._making = threading.Lock()
@@ -93,6 +92,7 @@ class Served:
                     None
                     if asked.logprobs is None
                     else Odds(self.data.vocabulary, asked.logprobs, start),
+                    streamed=bool(asked.stream),
                 )
                 for number in range(asked.n or 1)
             ]
@@ -123,16 +123,13 @@ class Served:
                     raise Busy(
                         f"{MOST_MANNERS} labels or mixtures of them are in use; try again later."
                     )
-                manner = self._manners[key] = self._make(weights_L)
+                plain = engine_of(self.data, weights_L)
+                engine = plain.with_product(self._any.engine.product)  # of matrices of this size
+                manner = self._manners[key] = Manner(engine, self._any.rows, plain)
             else:
                 self._lately = [kept for kept in self._lately if kept is not manner]
             self._lately.append(manner)
             return manner
-
-    def _make(self, weights_L: np.ndarray | None) -> Manner:
-        plain = engine_of(self.data, weights_L)
-        engine, rows = steady(plain)
-        return Manner(engine, rows, plain)
 
     def _copy_limit(self, most: int) -> CopyLimit:
         with self._making:

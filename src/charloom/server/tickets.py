@@ -111,6 +111,7 @@ class Ticket:
     Args:
         text: how it is written.
         odds: kept where they are wanted.
+        streamed: whether it is read as it is written; else there is news at its end alone.
 
     Attributes:
         done: whether nothing more will come; read it before `take`.
@@ -118,8 +119,8 @@ class Ticket:
         wake: called by whoever brings the news, where it brings it.
     """
 
-    def __init__(self, text: Text, odds: Odds | None = None) -> None:
-        self.text, self.odds = text, odds
+    def __init__(self, text: Text, odds: Odds | None = None, streamed: bool = True) -> None:
+        self.text, self.odds, self.streamed = text, odds, streamed
         self.pieces: deque[str] = deque()
         self.done = self.cancelled = self.listed = False
         self.error: Exception | None = None

@@ -27,6 +27,10 @@ class Mixture:
     def shape(self) -> NetworkShape:
         return self.engine.shape
 
+    @property
+    def product(self) -> Product:
+        return self.engine.product
+
     def with_product(self, product: Product) -> Mixture:
         """As `Engine.with_product`."""
         other = copy.copy(self)
