@@ -52,7 +52,7 @@ class Batch(Generic[Member]):
         spare = -len(self.members) % self.manner.rows
         kept = np.array(keep, np.int64)
         self.ids_B = np.concatenate([self.ids_B[kept], ids, np.zeros(spare)]).astype(np.int64)
-        parts = [take_states(self.states, kept), *states, self.manner.engine.initial_states(spare)]
+        parts = [take_states(self.states, kept), *states, self.manner.engine.idle_states(spare)]
         self.states = [
             (np.concatenate([h for h, _ in layer]), np.concatenate([c for _, c in layer]))
             for layer in zip(*parts, strict=True)

@@ -119,6 +119,11 @@ def _listen(host: str, port: int) -> socket.socket:
             reason = error.strerror or error
             advice = f"{reason}; end what uses it, or choose another with --port."
         raise SettingError(f"Port {port} of {host} cannot be opened: {advice}") from None
+    # By this number asyncio knows its connections for TCP, and sends small pieces at once: else
+    # the first of an answer waits 40 ms for the reader's system to own up to its headers.
+    listener = socket.socket(
+        family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach()
+    )
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # handed on to every connection
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD)
     return listener

@@ -92,6 +92,10 @@ class Engine:
         size = (batch, self.shape.units)
         return [(np.zeros(size, np.float32), np.zeros(size, np.float32)) for _ in self.layers]
 
+    def idle_states(self, batch: int) -> State:
+        """States of rows that only fill a batch up."""
+        return self.initial_states(batch)
+
     def step(self, ids_B: np.ndarray, states: State) -> np.ndarray:
         """Read one character of every text; `states` are updated in place.
 

@@ -45,6 +45,10 @@ class Mixture:
         """Zero states, and a memory that has read nothing."""
         return [*self.engine.initial_states(batch), self.memory.initial_state(batch)]
 
+    def idle_states(self, batch: int) -> State:
+        """As `Engine.idle_states`: these cost the memory next to nothing."""
+        return [*self.engine.idle_states(batch), self.memory.idle_state(batch)]
+
     def step(self, ids_B: np.ndarray, states: State) -> np.ndarray:
         """As `Engine.step`."""
         logits_BxV = self.engine.step(ids_B, states[:-1])
