@@ -86,7 +86,7 @@ class Desk:
         self.news = threading.Event()
         self.batcher = Batcher(model, running, waiting, self.news.set)
         self.batcher.start()
-        self.read: dict[int, str] = {}
+        self.read: dict[Ticket, str] = {}
 
     def look(self) -> None:
         """Wait a moment for news, and take what there is."""
@@ -96,7 +96,7 @@ class Desk:
         while self.batcher.ready:
             ticket = self.batcher.ready.popleft()
             ticket.listed = False
-            self.read[id(ticket)] = self.read.get(id(ticket), "") + ticket.take()
+            self.read[ticket] = self.read.get(ticket, "") + ticket.take()
 
     def texts(self, jobs: Sequence[Job]) -> list[str]:
         """Wait for all of them."""
@@ -108,7 +108,7 @@ class Desk:
         self.look()
         for ticket in tickets:
             assert ticket.error is None, ticket.error
-        return [self.read.get(id(ticket), "") for ticket in tickets]
+        return [self.read.get(ticket, "") for ticket in tickets]
 
     def ask(self, *jobs: Job) -> list[str]:
         self.batcher.submit(jobs)

@@ -27,6 +27,9 @@ from schemathesis.generation import GenerationMode
 from charloom import LanguageModel, SettingError, load
 from charloom.cli.serve import THREADS, serve
 from charloom.model import save_model
+from charloom.server.batcher import Busy
+from charloom.server.limits import Limits
+from charloom.server.served import MOST_MANNERS, Served
 from conftest import run_charloom
 from untrained import FOREIGN, untrained
 
@@ -232,6 +235,16 @@ def test_labels_are_asked_for_by_name_or_weight(server: Server, lines_model: Lan
     refused = server.post(label="Ann")
     assert refused.status_code == 400
     assert "no labels" in refused.json()["error"]["message"]
+
+
+def test_only_so_many_labels_are_in_use_at_once(models: Path) -> None:
+    served = Served(models / "lines", Limits())
+    held = [served.manner({"Ann": 1, "Ben": number}) for number in range(MOST_MANNERS)]
+    assert served.manner({"Ann": 2, "Ben": 2}) is held[1]
+    with pytest.raises(Busy, match="try again later"):
+        served.manner("Ben")
+    del held[3:]
+    assert served.manner("Ben") is served.manner({"Ben": 5})
 
 
 def test_a_seed_that_was_drawn_is_told(server: Server) -> None:

@@ -267,7 +267,7 @@ def _describe(app: FastAPI, limits: Limits) -> None:
             fields["max_tokens"]["anyOf"][0]["maximum"] = limits.length
             # As a float, which FastAPI makes of it, it would be another number.
             fields["seed"]["anyOf"][0] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
-            one_prompt, several = fields["prompt"]["anyOf"]
+            one_prompt, several = fields["prompt"]["anyOf"][:2]
             one_prompt["maxLength"] = several["items"]["maxLength"] = limits.prompt
             schemas["ScoreRequest"]["properties"]["text"]["maxLength"] = limits.score
             app.openapi_schema = document

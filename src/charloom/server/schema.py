@@ -44,7 +44,7 @@ class CompletionRequest(Asked):
     """New text after a prompt. Tokens are characters here."""
 
     model: str = Field(max_length=1000, description="A model's id, as in /v1/models.")
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_PROMPTS)] = Field(
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_PROMPTS)] | None = Field(
         "", description="What to go on from; empty: as a text of the training text begins."
     )
     max_tokens: int | None = Field(LENGTH, ge=0, description="The most characters to write.")
@@ -109,7 +109,7 @@ class CompletionRequest(Asked):
 
     @property
     def prompts(self) -> list[str]:
-        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        return self.prompt if isinstance(self.prompt, list) else [self.prompt or ""]
 
     @property
     def stops(self) -> tuple[str, ...]:

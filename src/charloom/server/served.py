@@ -117,8 +117,8 @@ class Served:
         with self._making:
             manner = self._manners.get(key)
             if manner is None:
-                if len(self._lately) == MOST_MANNERS:
-                    del self._lately[0]
+                while len(self._manners) >= MOST_MANNERS and self._lately:
+                    del self._lately[0]  # gone, unless it is in use
                 if len(self._manners) >= MOST_MANNERS:
                     raise Busy(
                         f"{MOST_MANNERS} labels or mixtures of them are in use; try again later."
