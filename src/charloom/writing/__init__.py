@@ -7,6 +7,7 @@ from .labels import Label, label_weights
 from .mixture import Mixture, engine_of
 from .sampler import Sampling, draw, probabilities
 from .suggestions import Suggestion, suggest
+from .watching import Written, watch
 from .writer import Request, new_seed, stream
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Sampling",
     "State",
     "Suggestion",
+    "Written",
     "draw",
     "engine_of",
     "label_weights",
@@ -26,4 +28,5 @@ __all__ = [
     "remembered",
     "stream",
     "suggest",
+    "watch",
 ]
