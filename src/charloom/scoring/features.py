@@ -75,11 +75,16 @@ def _matches(pattern: str) -> Callable[[str], np.ndarray]:
 
 
 def _in_capitals(text: str) -> np.ndarray:
-    """1 inside words of capitals, from their second letter on."""
-    inside = np.zeros(len(text), np.float32)
-    for match in re.finditer(r"[^\W\d_]{2,}", text):
-        if match[0].isupper():
-            inside[match.start() + 1 : match.end()] = 1
+    """1 inside words that are of capitals so far, from their second letter on."""
+    inside, letters = np.zeros(len(text), np.float32), 0
+    for at, character in enumerate(text):
+        if not character.isalpha():
+            letters = 0
+        elif letters >= 0 and character.isupper():
+            letters += 1
+        else:
+            letters = -1
+        inside[at] = letters > 1
     return inside
 
 

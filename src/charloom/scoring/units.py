@@ -22,7 +22,7 @@ from .score import encode, opening_or_default
 
 SHORTEST = 200  # characters; in a shorter text hundreds of units follow anything by chance
 STRETCHES = 10  # that a text is cut into: every other one chooses, the rest tell
-FEWEST = 5  # characters that have a feature, and that do not, in each of the two parts
+FEWEST = 5  # characters that differ from the most common in a feature, in each of the two parts
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def correlations(states_CxU: np.ndarray, feature_C: np.ndarray) -> np.ndarray:
 
 def _varies(feature_C: np.ndarray) -> bool:
     """Whether a feature is there often enough, and absent often enough, to be followed."""
-    most_common = np.unique(feature_C, return_counts=True)[1].max(initial=0)
-    return len(feature_C) - int(most_common) >= FEWEST and most_common >= FEWEST
+    most_common = int(np.unique(feature_C, return_counts=True)[1].max(initial=0))
+    return len(feature_C) - most_common >= FEWEST
 
 
 class _Cells:

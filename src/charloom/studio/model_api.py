@@ -121,6 +121,7 @@ def suggest(looking: Looking, file: TheFile, models: TheModels) -> list[dict[str
     """The likeliest pieces to go on with."""
     model = models.load(file)
     found = model.suggest(looking.text[-SUGGESTED_AFTER:], label=looking.label)
+    found.sort(key=lambda one: -one.probability)  # they come by their first characters
     return [{"text": s.text, "probability": s.probability} for s in found]
 
 
@@ -168,7 +169,7 @@ def card(number: str, file: TheFile, runs: TheRuns, models: TheModels) -> dict[s
         "scores": data.scores,
         "training": data.training,
         "network": {**data.shape.to_dict(), "parameters": data.shape.parameters},
-        "vocabulary": {"kind": data.vocabulary.kind, "size": data.vocabulary.size},
+        "vocabulary": {"kind": data.vocabulary.kind, "symbols": len(data.vocabulary.symbols)},
         "memory": None if data.memory is None else len(data.memory),
         "labels": list(model.labels),
     }

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { Curve } from "./curve.js";
-import { button, el } from "./dom.js";
+import { bar, button, el } from "./dom.js";
 import { STATUS, bits, clock, count, percent, size, when } from "./format.js";
 import { live } from "./live.js";
 import { confirmRemoval, modelHead } from "./models.js";
@@ -43,7 +43,7 @@ function about(run, card) {
     ["Text", `${count(text.characters)} characters, ${text.encoding}`],
     ["Begun from", training.start === "base" ? "the base model, tuned to this text" : "nothing"],
     ["Network", `${layers}, ${count(network.parameters)} parameters`],
-    ["It knows", `${count(vocabulary.size)} ${vocabulary.kind}`],
+    ["It knows", vocabulary.kind === "bytes" ? "every character: it reads bytes" : `${count(vocabulary.symbols)} characters`],
     ["It remembers", card.memory === null ? "nothing of its text word for word" : "its text: whoever has the file has the text"],
     ["Trained for", `${clock(card.scores.seconds)}, ${count(card.scores.characters_per_second)} characters a second`],
     ["File", size(card.bytes)],
@@ -94,7 +94,7 @@ function scores({ scores: measured }) {
           "li",
           { class: number ? "" : "chosen" },
           el("span", { class: "name" }, name),
-          el("meter", { min: 0, max: most, value, "aria-hidden": "true" }),
+          bar(value / most),
           el("span", { class: "share" }, bits(value)),
         ),
       ),
@@ -105,7 +105,7 @@ function scores({ scores: measured }) {
 /** How much it copies, beside text held out. */
 function originality({ scores: { originality: found } }) {
   if (!found) return null;
-  const row = (name, figures) => [name, `${count(figures.longest)} characters`, percent(figures.share_20), percent(figures.share_40), percent(figures.share_80)];
+  const row = (name, figures) => [name, count(figures.longest), percent(figures.share_20), percent(figures.share_40), percent(figures.share_80)];
   const rows = [row("what it writes", found), ...(found.reference ? [row("the text held out", found.reference)] : [])];
   return el(
     "section",

@@ -56,6 +56,20 @@ export function field(text, control, help = "") {
   return el("div", { class: "field" }, el("label", { for: control.id }, text), control, line);
 }
 
+/** A bar as long as a share of its place, from 0 to 1; what it says stands beside it. */
+export function bar(share) {
+  const NS = "http://www.w3.org/2000/svg";
+  const root = document.createElementNS(NS, "svg");
+  root.setAttribute("class", "bar");
+  root.setAttribute("aria-hidden", "true");
+  const rect = document.createElementNS(NS, "rect");
+  rect.setAttribute("width", `${Math.max(0.5, 100 * share).toFixed(1)}%`);
+  rect.setAttribute("height", "100%");
+  rect.setAttribute("rx", "4");
+  root.append(rect);
+  return root;
+}
+
 /** Shows or hides an element. */
 export function shown(element, yes) {
   element.hidden = !yes;

@@ -8,8 +8,8 @@ export const bits = (number) => number.toFixed(3);
 
 /** A probability or a share. */
 export function percent(share) {
-  if (share > 0 && share < 0.001) return "under 0.1 %";
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  if (share > 0 && share < 0.001) return "under 0.1\u00a0%";
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 }
 
 /** Seconds as 1:05. */

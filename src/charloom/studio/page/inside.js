@@ -63,8 +63,14 @@ class Result {
     place.replaceChildren(
       el(
         "div",
-        { class: "columns" },
-        el("section", { class: "card wide output" }, this.title, this.explained, this.text.element, this.detail),
+        { class: "columns inside" },
+        el(
+          "div",
+          {},
+          el("section", { class: "card output" }, this.title, this.explained, this.text.element, this.detail),
+          el("h3", {}, "The most surprising passages"),
+          el("ol", { class: "passages" }, this.found.worst.map((passage) => this.#passage(passage))),
+        ),
         el("aside", { class: "side", "aria-label": "What to show" }, this.#side()),
       ),
     );
@@ -83,8 +89,6 @@ class Result {
         ? null
         : el("p", { class: "help" }, "The text is too short to say which units follow something in it."),
       el("div", { class: "row" }, field(`Any unit, 0 to ${count(this.found.units - 1)}`, number), any),
-      el("h3", {}, "The most surprising passages"),
-      el("ol", { class: "passages" }, this.found.worst.map((passage) => this.#passage(passage))),
     ];
   }
 
@@ -126,10 +130,10 @@ class Result {
     this.#values = values.map((value) => `unit ${unit} holds ${value.toFixed(2)}`);
     this.text.shade(values.map((value) => byUnit(sign * value)));
     const follows = feature ? `Unit ${unit} follows: ${feature}` : `Unit ${unit}`;
-    const turned = sign < 0 ? " It is low there, so the colours are turned round." : "";
-    const explained = feature
-      ? `Blue where the unit says yes, red where it says no.${turned}`
-      : "Blue where the unit is high, red where it is low.";
+    const turned = sign < 0 ? " (The unit itself is low there: the colours are turned round.)" : "";
+    let explained = "Blue where the unit is high, red where it is low.";
+    if (feature) explained = `Blue where it says yes, red where it says no.${turned}`;
+    if (feature?.startsWith("place")) explained = `Red at the beginning, blue further on.${turned}`;
     this.#say(follows, explained);
   }
 

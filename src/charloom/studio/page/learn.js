@@ -21,7 +21,7 @@ export function showLearn(place, number) {
     { class: "side", "aria-labelledby": "runs-title" },
     el("h2", { id: "runs-title" }, "Trainings"),
     list,
-    el("p", {}, el("a", { href: "#/learn" }, "Learn another text")),
+    number ? el("p", {}, el("a", { href: "#/learn" }, "Learn another text")) : null,
   );
   place.replaceChildren(el("div", { class: "columns learn" }, main, side));
   live.follow(number);

@@ -30,7 +30,7 @@ export class RunPanel {
     this.figures = el("dl", { class: "figures" });
     this.curve = new Curve();
     this.sample = el("p", { class: "written" });
-    this.sampleBox = el("section", {}, el("h3", {}, "What it writes by now"), this.sample);
+    this.sampleBox = el("section", {}, el("h3", {}, "What it writes meanwhile"), this.sample);
     this.notes = el("ol", { class: "log" });
     this.noteBox = el("details", {}, el("summary", {}, "What happened so far"), this.notes);
     this.actions = this.#buttons();
@@ -124,7 +124,7 @@ export class RunPanel {
     const rows = [];
     if (scores && run.status === "finished") {
       const held = scores.validation_bits_per_character;
-      if (held !== null) rows.push(["bits per character, on text held out", bits(held)]);
+      if (held !== null) rows.push(["bits per character on all text held out", bits(held)]);
       rows.push(["time spent", clock(scores.seconds)]);
     } else if (progress) {
       if (progress.training !== null) rows.push(["bits per character now", bits(progress.training)]);

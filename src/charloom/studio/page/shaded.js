@@ -134,7 +134,7 @@ export class ShadedText {
   }
 }
 
-const SURE = [0.9, 0.6, 0.3, 0.1, 0.03];
+const SURE = [0.8, 0.5, 0.25, 0.1, 0.03];
 const BITS = [1, 2, 4, 6, 9];
 
 /** The shade of a character by its probability: "" where it was sure to come, to "s5". */

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const KEY = "charloom-theme";
-  const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+  const NAMES = { auto: "automatic", light: "light", dark: "dark" };
 
   /** The theme that was chosen here; storage may be forbidden. */
   function chosen() {

@@ -1,7 +1,7 @@
 /** Write: the model alone, each character shaded by how sure it was, or a person with it. */
 
 import { get, stream } from "./api.js";
-import { button, el, field, newId, shown } from "./dom.js";
+import { bar, button, el, field, newId, shown } from "./dom.js";
 import { named, percent } from "./format.js";
 import { modelHead } from "./models.js";
 import { complain, dismissAll, tell, trying } from "./notes.js";
@@ -137,7 +137,10 @@ function alonePanel(run, settings) {
       output,
     ),
     side: details.element,
-    leave: () => writing?.abort(),
+    leave: () => {
+      writing?.abort();
+      details.leave();
+    },
   };
 }
 
@@ -174,13 +177,20 @@ function detailPanel() {
   const line = el("p", { class: "help" }, "Point at a character of the text.");
   const list = el("ol", { class: "bars" });
   const element = el("section", { class: "card details" }, title, line, list);
+  // Where it lies over the page it goes again when something else is touched.
+  const close = (event) => {
+    if (!element.contains(event.target) && !event.target.closest(".shaded")) element.classList.remove("open");
+  };
+  document.addEventListener("pointerdown", close);
   const clear = () => {
+    element.classList.remove("open");
     list.replaceChildren();
     line.textContent = "Point at a character of the text.";
   };
   const show = (one, byKeyboard) => {
     if (!one) return;
     const [character, p, alternatives] = one;
+    element.classList.add("open");
     line.textContent = `“${named(character)}” came, with a probability of ${percent(p)}.`;
     list.replaceChildren(
       ...alternatives.map(([text, q]) =>
@@ -188,12 +198,12 @@ function detailPanel() {
           "li",
           { class: text === character ? "chosen" : "" },
           el("span", { class: "character" }, named(text)),
-          el("meter", { min: 0, max: 1, value: q, "aria-hidden": "true" }),
+          bar(q),
           el("span", { class: "share" }, percent(q)),
         ),
       ),
     );
     if (byKeyboard) tell(`${line.textContent} ${alternatives.map(([text, q]) => `${named(text)} ${percent(q)}`).join(", ")}`);
   };
-  return { element, show, clear };
+  return { element, show, clear, leave: () => document.removeEventListener("pointerdown", close) };
 }
