@@ -27,11 +27,11 @@ router = APIRouter(prefix="/api")
 
 
 def texts_of(request: Request) -> Texts:
-    return request.app.state.texts  # type: ignore[no-any-return]
+    return request.app.state.texts
 
 
 def runs_of(request: Request) -> Runs:
-    return request.app.state.runs  # type: ignore[no-any-return]
+    return request.app.state.runs
 
 
 TheTexts = Annotated[Texts, Depends(texts_of)]

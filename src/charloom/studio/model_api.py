@@ -34,7 +34,7 @@ router = APIRouter(prefix="/api/models/{number}")
 
 
 def models_of(request: Request) -> Models:
-    return request.app.state.models  # type: ignore[no-any-return]
+    return request.app.state.models
 
 
 def file_of(number: str, runs: TheRuns) -> Path:

@@ -36,7 +36,7 @@ class _Recent:
                     self.kept.popitem(last=False)
                 self.kept[key] = found
             self.kept.move_to_end(key)
-            return self.kept[key]  # type: ignore[no-any-return]
+            return self.kept[key]
 
 
 class Models:

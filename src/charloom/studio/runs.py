@@ -236,5 +236,5 @@ class Runs:
         elif worker is not None:  # started by an earlier studio; the lock says it lives
             os.kill(worker["pid"], signal.SIGTERM)
 
-    def _update(self, path: Path, **changes: Any) -> None:
-        write_json(path / "run.json", {**(read_json(path / "run.json") or {}), **changes})
+    def _update(self, run: Path, /, **changes: Any) -> None:
+        write_json(run / "run.json", {**(read_json(run / "run.json") or {}), **changes})

@@ -163,21 +163,25 @@ def _look(name: str, path: Path) -> dict[str, Any]:
             )
     try:
         corpus = prepare([path])
-        if len(corpus.symbols) < 2:
+        different = sum(count > 0 for count in corpus.counts(len(corpus)).values())
+        if different < 2:
             raise TextError(
                 f"{name} holds fewer than two different characters; there is nothing to learn."
             )
         # The same decision as training makes.
         _, settings, _ = begin([path], Reading(), Settings())
     except CharloomError as error:
-        raise type(error)(str(error).replace(str(path), name)) from None
+        said = str(error).replace(str(path), name)
+        if "--encoding" in said:  # advice for another place than this
+            said = f"{said.split(';')[0]}; save it as plain text in UTF-8 and give that."
+        raise type(error)(said) from None
     facts = corpus.facts
     preview = _opening(path, facts.encoding)
     return {
         "name": name,
         "bytes": facts.bytes,
         "characters": facts.characters,
-        "symbols": len(corpus.symbols),
+        "symbols": different,
         "encoding": facts.encoding,
         "guessed": bool(facts.detected),
         "undecodable": facts.undecodable,

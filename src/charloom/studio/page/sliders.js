@@ -75,7 +75,8 @@ export class Settings {
 
   #slider(name, title, least, most, step, value, off, help) {
     const input = el("input", { type: "range", min: least, max: most, step, value, id: newId("slider") });
-    const output = el("output", { for: input.id });
+    // Not an <output>: readers hear the slider itself, and would hear it twice.
+    const output = el("span", { class: "value", "aria-hidden": "true" });
     const show = () => {
       const text = Number(input.value) === off ? "off" : String(Number(input.value));
       output.textContent = text;
