@@ -151,15 +151,81 @@ def model(studio: Studio) -> str:
 # From nothing to a text, as people do it.
 
 
-def test_from_an_empty_folder_to_a_written_text_with_the_mouse(
-    studio: Studio, open_page: Callable[..., Page]
+def test_the_keyboard_alone_and_a_training_that_outlives_the_studio_and_its_own_end(
+    studio: Studio, open_page: Callable[..., Page], monologue: str
 ) -> None:
     page = open_page(studio.url)
+    expect(page.get_by_role("heading", level=2)).to_contain_text("Give Charloom a text")
+    press = page.keyboard.press
+    tab_to(page, "The text to learn")
+    page.keyboard.insert_text(monologue)
+    tab_to(page, "Use this text")
+    press("Enter")
+    expect(page.locator("main").get_by_text("1,860 characters")).to_be_visible()
+    tab_to(page, "Minutes")
+    press("Control+a")
+    page.keyboard.type(str(BRIEF))
+    tab_to(page, "Start learning")
+    press("Enter")
+    expect(page.locator("main").get_by_text("Getting ready")).to_be_visible()
+
+    studio.end(signal.SIGKILL)
+    expect(page.get_by_text(NOT_RUNNING)).to_be_visible()
+    studio.start()
+    expect(page.get_by_text(NOT_RUNNING)).to_be_hidden()
+    expect(page.locator("main").get_by_text("characters a second")).to_be_visible(timeout=PATIENCE)
+
+    (worker,) = studio.folder.glob("runs/*/worker.json")
+    os.kill(json.loads(worker.read_text())["pid"], signal.SIGKILL)
+    expect(
+        page.locator("main").get_by_text("Stopped before there was anything to keep")
+    ).to_be_visible()
+    tab_to(page, "Resume")
+    press("Enter")
+    expect(page.locator("main").get_by_text("Finished", exact=True)).to_be_visible(timeout=PATIENCE)
+
+    expect(
+        page.locator("main").get_by_text("bits per character on all text held out")
+    ).to_be_visible()
+    expect(page.locator(".legend .ngram")).to_have_text(re.compile(r"n-gram \d\.\d\d\d"))
+
+    tab_to(page, "Write with it")
+    press("Enter")
+    tab_to(page, "Begin with")
+    page.keyboard.type("It was ")
+    tab_to(page, "Write")
+    press("Enter")
+    expect(page.get_by_role("button", name="Go on from here")).to_be_visible()
+    tab_to(page, "The text that was written, shaded by how sure the model was")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "End", "Home"):
+        press(key)
+    assert page.locator(".output .here").count() == 1
+    expect(page.locator("#status")).to_contain_text("came, with a probability of")
+
+    tab_to(page, "Let it write", back=True)
+    press("ArrowRight")
+    tab_to(page, "Your text")
+    page.keyboard.type("It was ")
+    expect(page.locator(".offer").nth(1)).to_be_visible()
+    press("2")
+    expect(page.get_by_label("Your text")).to_have_value(re.compile(r"^It was \D+"))
+    press("Control+z")
+    expect(page.get_by_label("Your text")).to_have_value("It was ")
+
+
+def test_from_an_empty_folder_to_a_written_text_with_the_mouse(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    with contextlib.closing(Studio(tmp_path / "studio")) as studio:
+        learn_and_write_with_the_mouse(open_page(studio.url))
+
+
+def learn_and_write_with_the_mouse(page: Page) -> None:
     expect(page.get_by_role("heading", level=2)).to_contain_text("Give Charloom a text")
     page.get_by_role("button", name="Othello’s monologue").click()
     expect(page.locator("main").get_by_text("1,860 characters")).to_be_visible()
     expect(page.locator("main").get_by_text("can read English already")).to_be_visible()
-    page.get_by_label("Minutes", exact=True).fill(str(BRIEF))
+    page.get_by_label("Minutes", exact=True).fill("5")
     page.get_by_role("button", name="Start learning").click()
 
     expect(page.locator("main").get_by_text("characters a second")).to_be_visible(timeout=PATIENCE)
@@ -177,12 +243,6 @@ def test_from_an_empty_folder_to_a_written_text_with_the_mouse(
     expect(page.locator("main").get_by_text("everything learned so far is kept")).to_be_visible(
         timeout=PATIENCE
     )
-    page.get_by_role("button", name="Resume").click()
-    expect(page.locator("main").get_by_text("Finished", exact=True)).to_be_visible(timeout=PATIENCE)
-    expect(
-        page.locator("main").get_by_text("bits per character on all text held out")
-    ).to_be_visible()
-    expect(page.locator(".legend .ngram")).to_have_text(re.compile(r"n-gram \d\.\d\d\d"))
 
     page.get_by_role("link", name="Write with it").click()
     page.get_by_label("Begin with").fill("My story ")
@@ -219,73 +279,13 @@ def test_from_an_empty_folder_to_a_written_text_with_the_mouse(
     assert page.locator(".inside .marked").count() == 60
 
     page.get_by_role("link", name="Card").click()
-    expect(page.get_by_role("heading", name="Originality")).to_be_visible()
+    expect(
+        page.locator("main").get_by_text("the training was stopped before its end")
+    ).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the model").click()
     assert download.value.suggested_filename == "Othello’s monologue.safetensors"
     assert charloom.load(download.value.path()).write(length=20, seed=1)
-
-
-def test_the_keyboard_alone_and_a_training_that_outlives_the_studio_and_its_own_end(
-    tmp_path: Path, open_page: Callable[..., Page], monologue: str
-) -> None:
-    with contextlib.closing(Studio(tmp_path / "studio")) as studio:
-        page = open_page(studio.url)
-        press = page.keyboard.press
-        expect(page.get_by_role("heading", level=2)).to_be_visible()
-        tab_to(page, "The text to learn")
-        page.keyboard.insert_text(monologue[:1500])
-        tab_to(page, "Use this text")
-        press("Enter")
-        expect(page.locator("main").get_by_text("1,500 characters")).to_be_visible()
-        tab_to(page, "Minutes")
-        press("Control+a")
-        page.keyboard.type(str(BRIEF))
-        tab_to(page, "Start learning")
-        press("Enter")
-        expect(page.locator("main").get_by_text("Getting ready")).to_be_visible()
-
-        studio.end(signal.SIGKILL)
-        expect(page.get_by_text(NOT_RUNNING)).to_be_visible()
-        studio.start()
-        expect(page.get_by_text(NOT_RUNNING)).to_be_hidden()
-        expect(page.locator("main").get_by_text("characters a second")).to_be_visible(
-            timeout=PATIENCE
-        )
-
-        (worker,) = studio.folder.glob("runs/*/worker.json")
-        os.kill(json.loads(worker.read_text())["pid"], signal.SIGKILL)
-        expect(
-            page.locator("main").get_by_text("Stopped; everything learned so far is kept")
-        ).to_be_visible()
-        tab_to(page, "Resume")
-        press("Enter")
-        expect(page.locator("main").get_by_text("Finished", exact=True)).to_be_visible(
-            timeout=PATIENCE
-        )
-
-        tab_to(page, "Write with it")
-        press("Enter")
-        tab_to(page, "Begin with")
-        page.keyboard.type("It was ")
-        tab_to(page, "Write")
-        press("Enter")
-        expect(page.get_by_role("button", name="Go on from here")).to_be_visible()
-        tab_to(page, "The text that was written, shaded by how sure the model was")
-        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "End", "Home"):
-            press(key)
-        assert page.locator(".output .here").count() == 1
-        expect(page.locator("#status")).to_contain_text("came, with a probability of")
-
-        tab_to(page, "Let it write", back=True)
-        press("ArrowRight")
-        tab_to(page, "Your text")
-        page.keyboard.type("It was ")
-        expect(page.locator(".offer").nth(1)).to_be_visible()
-        press("2")
-        expect(page.get_by_label("Your text")).to_have_value(re.compile(r"^It was \D+"))
-        press("Control+z")
-        expect(page.get_by_label("Your text")).to_have_value("It was ")
 
 
 def tab_to(page: Page, name: str, back: bool = False) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from .runs import Runs
 from .texts import MOST_BYTES, Texts, check_size
 
 LOOK = 0.2  # seconds between looks for something new to tell
+GRACE = 1.0  # seconds in which a stream ends by itself where the studio ends
 SAMPLES = {"othello-monologue": "Othello’s monologue", "othello": "Othello"}
 
 router = APIRouter(prefix="/api")
@@ -141,9 +143,11 @@ async def follow(
     start = int(place) if of == run and place.isdecimal() else 0
     path = runs.events(run) if run else None
 
+    ending = anyio.Event()
+
     async def tell() -> AsyncIterator[ServerSentEvent]:
         version, at = -1, start
-        while True:
+        while not ending.is_set():
             if runs.version != version:
                 version = runs.version
                 yield ServerSentEvent(json.dumps(runs.list), event="runs", retry=1000)
@@ -154,4 +158,4 @@ async def follow(
                     yield ServerSentEvent(told, event="told", id=f"{run}:{at}")
             await asyncio.sleep(LOOK)
 
-    return EventSourceResponse(tell())
+    return EventSourceResponse(tell(), shutdown_event=ending, shutdown_grace_period=GRACE)

@@ -6,9 +6,11 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
@@ -18,7 +20,7 @@ from charloom.scoring import Passage
 from charloom.text import CharloomError, SettingError
 from charloom.writing import Written, new_seed
 
-from .learn_api import TheRuns, TheTexts
+from .learn_api import GRACE, TheRuns, TheTexts
 from .models import LONGEST_READ, Models
 from .store import Missing
 
@@ -81,8 +83,9 @@ def write(writing: Writing, file: TheFile, models: TheModels) -> EventSourceResp
         settings["seed"] = new_seed()
     written = model.watch(**settings)  # complains now, not once it streams
     _, replaced = model.data.vocabulary.encode_prompt(writing.prompt)
-    begun = {"seed": settings["seed"], "replaced": replaced}
-    return EventSourceResponse(_told(begun, written))
+    begun, ending = {"seed": settings["seed"], "replaced": replaced}, anyio.Event()
+    told = _told(begun, takewhile(lambda _: not ending.is_set(), written))
+    return EventSourceResponse(told, shutdown_event=ending, shutdown_grace_period=GRACE)
 
 
 def _told(begun: dict[str, Any], written: Iterator[Written]) -> Iterator[ServerSentEvent]:

@@ -25,7 +25,7 @@ import filelock
 
 from charloom.model import FILE_NAME as MODEL
 from charloom.text import SettingError, writing_to
-from charloom.training import Settings
+from charloom.training import ModelFolder, Settings
 
 from .events import FILE_NAME as EVENTS
 from .events import last_event
@@ -197,6 +197,7 @@ class Runs:
             "error": last["text"] if status == "failed" else None,
             "bits": scores.get("validation_bits_per_character"),
             "has_model": (path / "model" / MODEL).exists(),
+            "kept": ModelFolder(path / "model").checkpoint.exists(),
         }
 
     def _start(self, number: str) -> None:

@@ -100,7 +100,10 @@ export class RunPanel {
   }
 
   #showState(run, told) {
-    let line = { ...STATUS, finished: "Finished", stopped: "Stopped; everything learned so far is kept" }[run.status];
+    const stopped = run.kept
+      ? "Stopped; everything learned so far is kept"
+      : "Stopped before there was anything to keep; it begins anew when it is resumed";
+    let line = { ...STATUS, finished: "Finished", stopped }[run.status];
     if (run.status === "running") line = PHASES[told.phase];
     if (run.status === "queued") line = "Waiting its turn: one text is learned at a time";
     if (run.status === "stopping") line = "Stopping, and keeping everything…";
