@@ -647,6 +647,13 @@ def test_a_model_has_a_card_its_events_and_some_of_its_text(
     assert "was made from this text" in used.json()["error"]
 
 
+def test_the_server_never_loads_pytorch(studio: Studio, model: str) -> None:
+    assert studio.client.post(f"/models/{model}/suggest", json={"text": "a"}).status_code == 200
+    loaded = Path(f"/proc/{studio.process.pid}/maps").read_text()
+    assert "numpy" in loaded
+    assert "torch" not in loaded
+
+
 def test_one_is_trained_at_a_time_and_what_waits_can_be_taken_out(studio: Studio) -> None:
     text = studio.give("Wer reitet so spät durch Nacht und Wind?\n" * 40, "Erlkönig")["id"]
     first, second = (
