@@ -17,17 +17,21 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import charloom
+from charloom.model import ModelData, NetworkShape, save_model
 from charloom.studio.events import EventWriter, last_event, read_events
 from charloom.studio.expect import expectations, minutes_for
 from charloom.studio.texts import clean_name
+from charloom.text import build_vocabulary
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PAGE = Path(charloom.__file__).parent / "studio" / "page"
@@ -645,6 +649,46 @@ def test_a_model_has_a_card_its_events_and_some_of_its_text(
     used = studio.client.delete(f"/texts/{studio.client.get(f'/runs/{model}').json()['text']}")
     assert used.status_code == 400
     assert "was made from this text" in used.json()["error"]
+
+
+def test_a_model_with_labels_is_added_and_writes_under_them(
+    studio: Studio, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(f"{studio.url}/#/card")
+    damaged, labelled = tmp_path / "damaged.safetensors", tmp_path / "Two <i>.safetensors"
+    damaged.write_bytes(b"no model at all")
+    save_model(labelled, two_labels())
+    add = page.locator("input[type=file]")
+    add.set_input_files(damaged)
+    note = page.locator("#notes").get_by_text("damaged is damaged")
+    expect(note).to_be_visible()
+    assert str(studio.folder) not in note.inner_text()
+    add.set_input_files(labelled)
+    expect(page.get_by_role("heading", name="Two <i>")).to_be_visible()
+    expect(page.get_by_role("cell", name="Ann, Ben")).to_be_visible()
+    page.get_by_role("link", name="Write with it").click()
+    page.get_by_label("In the manner of").select_option("Ben")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_role("button", name="Go on from here")).to_be_visible()
+    written = "".join(page.locator(".shaded-box .shaded > span").all_text_contents())
+    assert set(written) <= set("bB\n")  # all that Ben ever writes
+    run = page.url.rsplit("/", 1)[1]
+    assert studio.client.delete(f"/runs/{run}").json() == {}
+
+
+def two_labels() -> ModelData:
+    """A model whose labels decide all it writes: Ann's is a and A, Ben's b and B."""
+    vocabulary = build_vocabulary({ord(c): 1 for c in "abAB\n"}, "characters", True).vocabulary
+    shape = NetworkShape(vocabulary.size, 4, labels=2)
+    weights = {n: np.zeros(s, np.float32) for n, s in shape.tensors().items()}
+    weights["labels.embeddings"][:, 0] = (1, -1)
+    weights["lstm_0.kernel"][0, 8:12] = 9  # the candidate, in the order i f c o
+    for number, symbol in enumerate(vocabulary.symbols):
+        sign = {"a": 1, "b": -1}.get(chr(symbol).lower(), 0)
+        weights["dense.kernel"][:, number] = 60 * sign
+    weights["dense.bias"][len(vocabulary.symbols) :] = -60
+    data = ModelData(shape, vocabulary, weights, (0,), labels=("Ann", "Ben"))
+    return replace(data, text={"characters": 9, "encoding": "utf-8"}, scores={"seconds": 1.0})
 
 
 def test_the_server_never_loads_pytorch(studio: Studio, model: str) -> None:

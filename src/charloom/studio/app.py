@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mimetypes
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def make_app(folder: Path) -> FastAPI:
         watching.cancel()
         store.close()
 
+    mimetypes.add_type("text/javascript", ".js")  # some systems have it as plain text
     # Its own pages of documentation would load scripts from elsewhere.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.texts, app.state.runs, app.state.models = texts, runs, Models()

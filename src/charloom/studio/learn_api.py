@@ -101,6 +101,13 @@ def begin(training: Training, runs: TheRuns) -> dict[str, Any]:
     return runs.begin(training.text, training.minutes, training.name)
 
 
+@router.post("/models")
+async def add_model(request: Request, runs: TheRuns, name: str = "") -> dict[str, Any]:
+    """Take the body's bytes as a model file."""
+    check_size(name or "The model", int(request.headers.get("content-length") or 0))
+    return await runs.add(name, request.stream())
+
+
 @router.get("/runs/{number}")
 def run(number: str, runs: TheRuns) -> dict[str, Any]:
     return runs.find(number)

@@ -13,24 +13,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
 import filelock
+from starlette.concurrency import run_in_threadpool
 
 from charloom.model import FILE_NAME as MODEL
-from charloom.text import SettingError, writing_to
+from charloom.model import load_model
+from charloom.text import ModelError, SettingError, writing_to
 from charloom.training import ModelFolder, Settings
 
 from .events import FILE_NAME as EVENTS
-from .events import last_event
+from .events import EventWriter, last_event
 from .store import Missing, Store, read_json, write_json
-from .texts import Texts, clean_name
+from .texts import Texts, clean_name, spool
 from .worker import WORKER, lock_of
 
 Status = Literal["queued", "running", "stopping", "finished", "stopped", "failed"]
@@ -80,6 +84,32 @@ class Runs:
             write_json(path / "run.json", run)
             self.tick()
             return self.find(number)
+
+    async def add(self, name: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Take in a model file that was made elsewhere, as a run that is over.
+
+        Raises:
+            TooLarge: if it is larger than the page takes.
+            ModelError: if it is no model.
+            StorageError: if it cannot be kept.
+        """
+        name = clean_name(name.removesuffix(".safetensors"), "A model")
+        number, path = await run_in_threadpool(self.store.make, "runs")
+        file = path / "model" / MODEL
+        try:
+            file.parent.mkdir()
+            await spool(name, file, chunks)
+            data = await run_in_threadpool(load_model, file)
+            EventWriter(path / EVENTS, 1).finish(data.scores)
+            run = {"id": number, "name": name, "text": "", "minutes": 0, "created": time.time()}
+            await run_in_threadpool(write_json, path / "run.json", run | {"queued": None})
+        except BaseException as error:
+            shutil.rmtree(path, ignore_errors=True)
+            if isinstance(error, ModelError):
+                raise ModelError(str(error).replace(str(file), name)) from None
+            raise
+        await run_in_threadpool(self.tick)
+        return self.find(number)
 
     def find(self, number: str) -> dict[str, Any]:
         """What is known of a run.
@@ -136,7 +166,7 @@ class Runs:
                 raise SettingError(f"{run['name']} is being trained; stop it first.")
             self.store.remove(path)
             self.tick()
-            if all(other["text"] != run["text"] for other in self.list):
+            if run["text"] and all(other["text"] != run["text"] for other in self.list):
                 with contextlib.suppress(Missing):
                     self.texts.remove(run["text"])
 

@@ -65,7 +65,7 @@ class Texts:
         name = clean_name(name, "A text")
         number, path = await run_in_threadpool(self.store.make, "texts")
         try:
-            await _spool(name, path / FILE, chunks)
+            await spool(name, path / FILE, chunks)
             facts = await run_in_threadpool(_look, name, path / FILE)
             facts |= {"id": number, "given": time.time()}
             await run_in_threadpool(write_json, path / FACTS, facts)
@@ -130,7 +130,13 @@ class Texts:
         return read_json(path / FACTS)
 
 
-async def _spool(name: str, path: Path, chunks: AsyncIterator[bytes]) -> None:
+async def spool(name: str, path: Path, chunks: AsyncIterator[bytes]) -> None:
+    """Write what is given to a file, as it comes.
+
+    Raises:
+        TooLarge: if it is more than the page takes; what came so far stays.
+        StorageError: if it cannot be written.
+    """
     size = 0
     with writing_to(path), path.open("wb") as file:
         async for chunk in chunks:
@@ -140,7 +146,7 @@ async def _spool(name: str, path: Path, chunks: AsyncIterator[bytes]) -> None:
 
 
 def check_size(name: str, size: int) -> None:
-    """Make sure that a text is not larger than the page takes.
+    """Make sure that a file is not larger than the page takes.
 
     Raises:
         TooLarge: if it is.
@@ -148,7 +154,7 @@ def check_size(name: str, size: int) -> None:
     if size > MOST_BYTES:
         raise TooLarge(
             f"{name} is larger than {MOST_BYTES // 10**6} MB, the most that the studio takes; "
-            "give a part of it, or use: charloom train FILE"
+            "give a part of it, or use charloom on the command line."
         )
 
 

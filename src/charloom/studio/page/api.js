@@ -31,9 +31,9 @@ export const post = async (path, data = {}) =>
 
 export const remove = async (path) => (await ask("DELETE", path)).json();
 
-/** Gives a text: a file or a string, as it is. */
-export const give = async (name, body) =>
-  (await ask("POST", `/texts?name=${encodeURIComponent(name)}`, body)).json();
+/** Gives a text ("/texts") or a model ("/models"): a file or a string, as it is. */
+export const give = async (path, name, body) =>
+  (await ask("POST", `${path}?name=${encodeURIComponent(name)}`, body)).json();
 
 /**
  * Asks for something that comes as events, and hands each on as it comes.

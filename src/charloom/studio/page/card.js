@@ -5,7 +5,7 @@ import { Curve } from "./curve.js";
 import { bar, button, el } from "./dom.js";
 import { STATUS, bits, clock, count, percent, size, when } from "./format.js";
 import { live } from "./live.js";
-import { confirmRemoval, modelHead } from "./models.js";
+import { addModel, confirmRemoval, modelHead } from "./models.js";
 import { trying } from "./notes.js";
 import { curveOf, nothingTold, take, yardsticks } from "./told.js";
 
@@ -26,8 +26,14 @@ export function showCard(place, run) {
     const told = nothingTold();
     for (const event of events) take(told, event);
     body.replaceChildren(
-      el("div", { class: "wide" }, about(run, card), scores(card), originality(card), curve(run, told)),
-      el("aside", { class: "side", "aria-labelledby": "models-title" }, el("h3", { id: "models-title" }, "All models"), list),
+      el("div", { class: "wide" }, about(run, card), scores(card), originality(card), run.minutes ? curve(run, told) : null),
+      el(
+        "aside",
+        { class: "side", "aria-labelledby": "models-title" },
+        el("h3", { id: "models-title" }, "All models"),
+        list,
+        addModel(),
+      ),
     );
   });
   return () => {
@@ -40,12 +46,12 @@ function about(run, card) {
   const { text, network, training, vocabulary } = card;
   const layers = `${network.layers} LSTM layer${network.layers > 1 ? "s" : ""} of ${network.units} units`;
   const facts = [
-    ["Text", `${count(text.characters)} characters, ${text.encoding}`],
+    ["Text", text.characters && `${count(text.characters)} characters${text.encoding ? `, ${text.encoding}` : ""}`],
     ["Begun from", training.start === "base" ? "the base model, tuned to this text" : "nothing"],
     ["Network", `${layers}, ${count(network.parameters)} parameters`],
     ["It knows", vocabulary.kind === "bytes" ? "every character: it reads bytes" : `${count(vocabulary.symbols)} characters`],
     ["It remembers", card.memory === null ? "nothing of its text word for word" : "its text: whoever has the file has the text"],
-    ["Trained for", `${clock(card.scores.seconds)}, ${count(card.scores.characters_per_second)} characters a second`],
+    ["Trained for", speed(card.scores)],
     ["File", size(card.bytes)],
   ];
   if (card.labels.length) facts.push(["Labels", card.labels.join(", ")]);
@@ -53,7 +59,7 @@ function about(run, card) {
     "section",
     { class: "card" },
     el("h3", {}, card.name),
-    table(facts),
+    table(facts.filter(([, value]) => value)),
     el(
       "div",
       { class: "row" },
@@ -65,6 +71,12 @@ function about(run, card) {
   );
 }
 
+/** How long and how fast; a model from elsewhere need not say. */
+function speed({ seconds, characters_per_second: characters }) {
+  if (typeof seconds !== "number") return "";
+  return clock(seconds) + (characters ? `, ${count(characters)} characters a second` : "");
+}
+
 function table(rows) {
   return el("table", { class: "plain" }, el("tbody", {}, rows.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))));
 }
@@ -72,10 +84,10 @@ function table(rows) {
 /** Bits per character beside the yardsticks, as bars. */
 function scores({ scores: measured }) {
   const own = measured.validation_bits_per_character;
-  if (measured.stopped_early || own === null) {
+  if (measured.stopped_early || typeof own !== "number") {
     const why = measured.stopped_early
       ? "None yet: the training was stopped before its end. Resume it to have the model scored."
-      : "None: the text is too short to hold a part out, so all of it was learned.";
+      : "None: no part of the text was held out to score it on.";
     return el("section", { class: "card" }, el("h3", {}, "Score"), el("p", {}, why));
   }
   const names = { "n-gram": "an order-5 n-gram", xz: "xz, which compresses files" };

@@ -60,7 +60,7 @@ function dropWay(studio, reading) {
       complain(new Error(`${file.name} is larger than ${size(studio.most_bytes)}, the most that the studio takes.`));
       return;
     }
-    reading(() => give(file.name, file));
+    reading(() => give("/texts", file.name, file));
   };
   input.addEventListener("change", () => chosen(input.files[0]));
   const way = el(
@@ -93,7 +93,7 @@ function pasteWay(reading) {
       return undefined;
     }
     const name = text.value.trim().split(/\s+/).slice(0, NAMED_AFTER).join(" ");
-    return reading(() => give(name, text.value));
+    return reading(() => give("/texts", name, text.value));
   });
   return el("div", { class: "way" }, el("h3", {}, "Pasted"), text, use);
 }

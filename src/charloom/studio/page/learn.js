@@ -80,5 +80,5 @@ function fill(list, current) {
 
 function inWords(run) {
   const score = run.status === "finished" && run.bits !== null ? `, ${bits(run.bits)} bits` : "";
-  return `${STATUS[run.status]}${score} · ${minutes(run.minutes)}`;
+  return `${STATUS[run.status]}${score} · ${run.minutes ? minutes(run.minutes) : "a file that was added"}`;
 }

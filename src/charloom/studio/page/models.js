@@ -1,10 +1,10 @@
 /** What the views of a model share: choosing one, its labels, and deleting it. */
 
-import { remove } from "./api.js";
-import { button, el, field } from "./dom.js";
+import { give, remove } from "./api.js";
+import { button, el, field, newId } from "./dom.js";
 import { STATUS } from "./format.js";
 import { live } from "./live.js";
-import { trying } from "./notes.js";
+import { tell, trying } from "./notes.js";
 
 /**
  * The head of a view of a model: its title, and which model it is about.
@@ -42,7 +42,26 @@ export function noModel(title) {
     el("h2", { tabIndex: -1 }, title),
     el("p", {}, "There is no model yet. Charloom first has to learn a text, which takes a few minutes."),
     el("p", {}, el("a", { class: "button primary", href: "#/learn" }, "Learn a text")),
+    el("p", {}, "Or use one that was made elsewhere:"),
+    addModel(),
   );
+}
+
+/** A way to take in a model file that was made elsewhere. */
+export function addModel() {
+  const input = el("input", { type: "file", class: "unseen", accept: ".safetensors", id: newId("model") });
+  input.addEventListener("change", () =>
+    trying(async () => {
+      const [file] = input.files;
+      input.value = "";
+      if (!file) return;
+      tell("Reading the model.");
+      const run = await give("/models", file.name, file);
+      await live.refresh();
+      location.hash = `#/card/${run.id}`;
+    }),
+  );
+  return el("p", {}, input, el("label", { class: "button quiet", for: input.id }, "Add a model file"));
 }
 
 /** A choice among a model's labels, with "all, evenly"; null where it has none. */

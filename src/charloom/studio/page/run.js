@@ -29,6 +29,8 @@ export class RunPanel {
     this.bar = el("progress", { max: 1, value: 0, "aria-label": "How much of the time is over" });
     this.figures = el("dl", { class: "figures" });
     this.curve = new Curve();
+    const below = "Bits per character: the lower, the better it knows what comes next";
+    this.curveBox = el("section", {}, el("h3", {}, below), this.curve.element);
     this.sample = el("p", { class: "written" });
     this.sampleBox = el("section", {}, el("h3", {}, "What it writes meanwhile"), this.sample);
     this.notes = el("ol", { class: "log" });
@@ -43,8 +45,7 @@ export class RunPanel {
         this.bar,
         this.figures,
         el("div", { class: "row" }, Object.values(this.actions)),
-        el("h3", {}, "Bits per character: the lower, the better it knows what comes next"),
-        this.curve.element,
+        this.curveBox,
         this.sampleBox,
         this.noteBox,
       ),
@@ -89,6 +90,7 @@ export class RunPanel {
     this.actions.stop.textContent = run.status === "queued" ? "Take it out of the queue" : "Stop and keep everything";
     shown(this.actions.resume, run.status === "stopped" || run.status === "failed");
     shown(this.actions.remove, !busy);
+    shown(this.curveBox, run.minutes > 0); // nothing is known of how a model from elsewhere learned
     this.curve.draw(curveOf(told, run.minutes));
     this.sample.textContent = told.sample;
     shown(this.sampleBox, Boolean(told.sample));
@@ -127,8 +129,8 @@ export class RunPanel {
     const rows = [];
     if (scores && run.status === "finished") {
       const held = scores.validation_bits_per_character;
-      if (held !== null) rows.push(["bits per character on all text held out", bits(held)]);
-      rows.push(["time spent", clock(scores.seconds)]);
+      if (typeof held === "number") rows.push(["bits per character on all text held out", bits(held)]);
+      if (typeof scores.seconds === "number") rows.push(["time spent", clock(scores.seconds)]);
     } else if (progress) {
       if (progress.training !== null) rows.push(["bits per character now", bits(progress.training)]);
       if (progress.best !== null) rows.push(["best on text held out", bits(progress.best)]);
