@@ -435,8 +435,8 @@ def test_the_page_needs_nothing_from_elsewhere(studio: Studio) -> None:
 )
 def test_foreign_pages_are_refused(studio: Studio, headers: dict[str, str]) -> None:
     answer = httpx.post(f"{studio.url}/api/samples/othello", headers=headers)
-    assert answer.status_code in (400, 403)
-    assert len(answer.json()["error"]) > 10
+    assert answer.status_code == 403
+    assert "computer" in answer.text
     assert studio.client.get("/studio").status_code == 200
 
 

@@ -22,7 +22,7 @@ def studio(folder: str, port: int, no_browser: bool) -> None:
 
     Texts and models are kept in FOLDER [default: charloom-studio].
     """
-    from charloom.server import run
+    from charloom.server.web import run
     from charloom.studio.app import make_app
 
     def opened(url: str) -> None:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from charloom.server import OnlyFromHere
+from charloom.server.web import OnlyFromHere
 from charloom.text import CharloomError, SettingError, StorageError
 
 from . import learn_api, model_api

@@ -19,7 +19,7 @@ async function ask(method, path, body, options = {}) {
   }
   if (response.ok) return response;
   const data = await response.json().catch(() => ({}));
-  throw new Error(data.error ?? `The studio answered ${response.status}; load the page again.`);
+  throw new Error(data.error?.message ?? data.error ?? `The studio answered ${response.status}; load the page again.`);
 }
 
 const JSON_TYPE = { headers: { "Content-Type": "application/json" } };
