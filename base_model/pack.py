@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from charloom.model import ModelData, load_model, save_model
+from charloom.model import ModelData, load_base, load_model, save_model
 from charloom.model.base import FOLDER
+from charloom.training.start import BASE
 
 from .prepare import SEED
 
@@ -24,14 +25,35 @@ def main(folder: Path) -> None:
     texts = json.loads((folder / "texts.json").read_text())
     weights = {name: array.astype(np.float16) for name, array in trained.weights.items()}
     FOLDER.mkdir(exist_ok=True)
-    keep = ("learning_rate", "batch", "steps", "dropout", "minutes", "seed")
-    training = {name: trained.training[name] for name in keep}
+    training = {"runs": [*_earlier_runs(trained), _run(trained)]}
     packed = replace(
         trained, weights=weights, text={"name": "base", "sources": texts}, training=training
     )
     save_model(FOLDER / "model.safetensors", packed)
     (FOLDER / "README.md").write_text(_card(packed, texts, folder / "model" / "history.csv"))
     print(f"{FOLDER}: {(FOLDER / 'model.safetensors').stat().st_size:,} bytes")
+
+
+def _run(trained: ModelData) -> dict[str, Any]:
+    """What one run of training did."""
+    keep = ("learning_rate", "batch", "steps", "dropout", "minutes", "seed")
+    scores = trained.scores
+    return {
+        **{name: trained.training[name] for name in keep},
+        "seconds": round(scores["seconds"]),
+        "epochs": round(scores["epochs"], 3),
+        "validation_bits_per_character": scores["validation_bits_per_character"],
+    }
+
+
+def _earlier_runs(trained: ModelData) -> list[dict[str, Any]]:
+    """The runs of the base model that this one went on from."""
+    if trained.training["start"] != BASE:
+        return []
+    shipped = load_base()
+    if "runs" in shipped.training:
+        return list(shipped.training["runs"])
+    return [_run(shipped)]
 
 
 def _card(packed: ModelData, texts: dict[str, Any], history: Path) -> str:
@@ -61,11 +83,20 @@ def _card(packed: ModelData, texts: dict[str, Any], history: Path) -> str:
         "",
         f"- {shape.layers} LSTM layer of {shape.units} units, {shape.parameters:,} parameters, "
         "kept in half precision",
-        f"- batch {training['batch']}, {training['steps']} steps, learning rate "
-        f"{training['learning_rate']}, {training['minutes']} minutes "
-        f"({scores['seconds']:.0f} s), {scores['epochs']:.2f} passes, seed {training['seed']}",
         f"- {scores['validation_bits_per_character']:.3f} bits per character on "
         f"{scores['validation_characters']:,} characters of the same sources that it never saw",
+        "- one run after another, each from the weights of the one before:",
+        "",
+        "| learning rate | batch | steps | dropout | seed | seconds | passes | validation |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {run['learning_rate']:g} | {run['batch']} | {run['steps']} | {run['dropout']:g} "
+            f"| {run['seed']} | {run['seconds']:,} | {run['epochs']:.2f} "
+            f"| {run['validation_bits_per_character']:.3f} |"
+            for run in training["runs"]
+        ),
+        "",
+        "The last run's curve:",
         "",
         "| seconds | training, bits per character | validation |",
         "|---|---|---|",
