@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { STATUS, bits, minutes } from "./format.js";
 import { givePanel } from "./give.js";
 import { live } from "./live.js";
+import { trying } from "./notes.js";
 import { RunPanel } from "./run.js";
 
 /**
@@ -35,7 +36,7 @@ export function showLearn(place, number) {
     if (panel) panel.update(live.find(number), live.told);
     else if (!given) {
       given = true;
-      showGive(main, !live.runs.length);
+      trying(() => showGive(main, !live.runs.length));
     }
   };
   live.addEventListener("runs", update);
