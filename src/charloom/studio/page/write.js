@@ -92,6 +92,7 @@ function alonePanel(run, settings) {
       details.clear();
       begun.textContent = from;
       shown(output, true);
+      shown(details.element, true);
       busy(true);
       tell("Writing.");
       try {
@@ -128,6 +129,7 @@ function alonePanel(run, settings) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) actions.write.click();
   });
   shown(output, false);
+  shown(details.element, false);
   return {
     element: el(
       "div",
@@ -136,7 +138,7 @@ function alonePanel(run, settings) {
       el("div", { class: "row" }, Object.values(actions)),
       output,
     ),
-    side: details.element,
+    side: el("div", {}, details.element),
     leave: () => {
       writing?.abort();
       details.leave();
