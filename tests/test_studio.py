@@ -568,7 +568,12 @@ def test_a_model_has_a_card_its_events_and_some_of_its_text(
     assert card["scores"]["validation_bits_per_character"] > 0
     assert card["scores"]["ngram_bits_per_character"] > 0
     assert "model" not in card["scores"]  # where it lies is nobody's business
-    kinds = [event["kind"] for event in studio.client.get(f"/runs/{model}/events").json()]
+    events = studio.client.get(f"/runs/{model}/events").json()
+    notes = " ".join(event["text"] for event in events if event["kind"] == "note")
+    assert ": 1,860 characters (utf-8)" in notes
+    assert "it is tuned on it." in notes
+    assert "/" not in notes.replace("characters/s", "")
+    kinds = [event["kind"] for event in events]
     assert kinds[0] == "begin"
     assert {"note", "start", "progress", "check"} <= set(kinds)
     assert kinds[-1] == "finish"

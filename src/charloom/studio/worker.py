@@ -7,10 +7,12 @@ that is started later knows of it; worker.json says whom to ask to stop.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -23,6 +25,7 @@ from .events import EventWriter
 from .store import read_json, write_json
 
 LOCK, WORKER = "worker.lock", "worker.json"
+ADVICE = re.compile(r" \([^()]*--[^()]*\)")  # on the command line
 WAIT = 10.0  # seconds in which a studio that looks whether the lock is held lets go of it
 
 
@@ -36,7 +39,7 @@ def work(path: Path) -> None:
     run = read_json(path / "run.json") or {}
     folder = ModelFolder(path / "model")
     goes_on = folder.checkpoint.exists()
-    observer = EventWriter(path / EVENTS, float(run.get("minutes", 2)))
+    observer = _Teller(path / EVENTS, run)
     observer.tell("begin", at=time.time(), resumed=goes_on)
     try:
         if goes_on:
@@ -56,6 +59,17 @@ def work(path: Path) -> None:
         raise
 
 
+class _Teller(EventWriter):
+    """Tells a run's events, as people read them who never saw a path or an option."""
+
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
+        super().__init__(path, float(run.get("minutes", 2)))
+        self.run = run
+
+    def note(self, message: str) -> None:
+        super().note(ADVICE.sub("", _named(message, self.run)))
+
+
 def _go_on(folder: ModelFolder, observer: EventWriter) -> None:
     from charloom.training.checkpoint import load_checkpoint
 
@@ -66,11 +80,15 @@ def _go_on(folder: ModelFolder, observer: EventWriter) -> None:
     resume(folder.path, observer=observer)
 
 
-def _in_words(error: CharloomError, run: dict[str, object]) -> str:
+def _in_words(error: CharloomError, run: dict[str, Any]) -> str:
     """An error's sentence, with the name that was given to the text in place of its path."""
     if isinstance(error, StorageError):
         return str(error)
-    return str(error).replace(str(run.get("path")), str(run.get("name")))
+    return _named(str(error), run)
+
+
+def _named(text: str, run: dict[str, Any]) -> str:
+    return text.replace(str(run.get("path")), str(run.get("name")))
 
 
 def main() -> None:
