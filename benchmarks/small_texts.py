@@ -36,6 +36,7 @@ TRAINED: dict[str, dict[str, Any]] = {  # variant: what it asks of `charloom.tra
     "nothing": {"start": "nothing", "memory": False},
     "tuned": {"start": "base", "memory": False},
     "memory": {"start": "nothing", "memory": True},
+    "both": {"start": "base", "memory": True},
     "all": {},
 }
 HEADINGS = {  # variant: its column
@@ -43,6 +44,7 @@ HEADINGS = {  # variant: its column
     "base": "base model, untouched",
     "tuned": "base model, trained on",
     "memory": "from nothing, memory",
+    "both": "base model trained on, memory",
     "all": "the default",
     "ppmd": "PPMd",
     "xz": "xz",

@@ -116,7 +116,7 @@ def test_the_deadline_is_kept(othello: Path, tmp_path: Path, minutes: float) -> 
     assert seconds <= 60 * minutes * 1.05
     wound_down = any("winding down" in note for note in recorder.notes)
     assert wound_down or seconds >= 60 * minutes * 0.95
-    assert len(recorder.checks) > 2
+    assert len(recorder.checks) >= 2
     assert recorder.steps > 20
     assert recorder.closed
     assert all(recorder.samples)

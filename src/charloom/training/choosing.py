@@ -20,6 +20,7 @@ from charloom.text import Ids
 
 from .lesson import RECIPES, Lesson, Recipe
 from .reading import read_streams, swapped
+from .threads import Threads
 from .trainer import Task
 
 LN2 = math.log(2)
@@ -54,6 +55,7 @@ class Chooser:
         time_left: seconds that choosing may take yet.
         step: makes one step of a lesson, for the run to count and show.
         note: told what was tried.
+        threads: what steps are made with.
     """
 
     def __init__(
@@ -64,9 +66,10 @@ class Chooser:
         time_left: Callable[[], float],
         step: Callable[[Lesson], None],
         note: Callable[[str], None],
+        threads: Threads,
     ) -> None:
         self.task, self.network, self.remember = task, network, remember
-        self.time_left, self.step, self.note = time_left, step, note
+        self.time_left, self.step, self.note, self.threads = time_left, step, note, threads
         self.opening = np.array(task.opening or (0,), np.int64)
 
     def choose(self) -> Choice:
@@ -131,7 +134,7 @@ class Chooser:
         assert self.task.start is not None
         ids = Ids(fold.learned, np.arange(self.task.vocabulary.size))
         steps = self.task.plan.steps
-        lesson = Lesson(self.network, self.task.start, ids, recipe, steps, seed)
+        lesson = Lesson(self.network, self.task.start, ids, recipe, steps, seed, self.threads)
         for mark in marks:
             if mark and self.time_left() < 0:
                 return  # what no fold was in time for is not chosen

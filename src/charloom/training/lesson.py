@@ -12,6 +12,7 @@ from charloom.model.network import Network
 from charloom.text import Ids
 
 from .descent import Descent
+from .threads import Threads
 
 WARM_UP = 10  # steps in which the learning rate rises
 AVERAGE = "average."  # what the averaged weights are called in a checkpoint
@@ -54,17 +55,26 @@ class Lesson:
         recipe: how.
         steps: ids that gradients reach back over, at most.
         seed: fixes all chance.
+        threads: what steps are made with.
     """
 
     def __init__(
-        self, network: Network, start: Weights, ids: Ids, recipe: Recipe, steps: int, seed: int
+        self,
+        network: Network,
+        start: Weights,
+        ids: Ids,
+        recipe: Recipe,
+        steps: int,
+        seed: int,
+        threads: Threads,
     ) -> None:
         network.set_arrays(start)
         for layer in network.dropouts:
             layer.rate = recipe.dropout
         batch = streams_for(len(ids))
         steps = min(steps, max(1, (len(ids) - 1) // (2 * batch)))
-        self.recipe, self.descent = recipe, Descent(network, ids, batch, steps, seed)
+        self.recipe = recipe
+        self.descent = Descent(network, ids, batch, steps, seed, threads)
         self.average = [p.detach().clone() for p in self.parameters]
         self.started = [p.detach().clone() for p in self.parameters] if recipe.pull else []
         self.epoch = self.epoch_step = 0

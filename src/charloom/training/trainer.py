@@ -23,6 +23,7 @@ from .clock import Clock
 from .descent import Descent, named
 from .plan import Plan
 from .progress import Check, Observer, Progress
+from .threads import Threads
 
 LN2 = math.log(2)
 SAMPLE_LENGTH = 64
@@ -75,7 +76,8 @@ class Trainer:
             task.vocabulary.size, plan.units, plan.layers, labels=len(task.labels)
         )
         self.network = Network(self.shape, plan.dropout, task.seed)
-        self.descent = Descent(self.network, task.train, plan.batch, plan.steps, task.seed)
+        threads = Threads(plan.units, steady=plan.epochs is not None)
+        self.descent = Descent(self.network, task.train, plan.batch, plan.steps, task.seed, threads)
         held_out = 0 if task.validation is None else len(task.validation)
         steps = None if plan.epochs is None else plan.epochs * self.descent.steps_per_epoch
         self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out, task.reserve)

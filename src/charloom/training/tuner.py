@@ -28,6 +28,7 @@ from .descent import named
 from .lesson import RECIPES, Lesson, Recipe
 from .progress import Check, Observer, Progress
 from .reading import swapped
+from .threads import Threads
 from .trainer import Task, sample_line
 
 LN2 = math.log(2)
@@ -65,6 +66,7 @@ class Tuner:
         self.saver = Saver(save)
         self.network = Network(shape, 0.1, task.seed)
         self.network.set_arrays(task.start)
+        self.threads = Threads(shape.units, steady=task.minutes is None)
         held_out = 0 if task.validation is None else len(task.validation)
         self.clock = Clock(task.minutes, None, task.plan.batch * task.plan.steps, held_out)
         self.budget = 60 * task.minutes if task.minutes else math.inf
@@ -139,9 +141,11 @@ class Tuner:
         def step(lesson: Lesson) -> None:
             self._step(lesson, 0.0, CHOSEN, self.progress.seconds / (CHOSEN * self.budget))
 
-        choice = Chooser(
-            self.task, self.network, self.remember, time_left, step, self.observer.note
-        ).choose()
+        note = self.observer.note
+        chooser = Chooser(
+            self.task, self.network, self.remember, time_left, step, note, self.threads
+        )
+        choice = chooser.choose()
         self.gate = choice.gate
         if choice.gate is not None:
             tuning["gate"] = choice.gate.to_list()
@@ -165,7 +169,7 @@ class Tuner:
         if not passes:
             return self.start
         seed, steps = self.task.seed, self.task.plan.steps
-        lesson = Lesson(self.network, self.start, ids, recipe, steps, seed)
+        lesson = Lesson(self.network, self.start, ids, recipe, steps, seed, self.threads)
         if self.restored and tuning.get("stage") == stage:
             lesson.restore(self.restored, progress.epoch, progress.epoch_step)
         tuning["stage"], self.restored, self.lesson = stage, {}, lesson
