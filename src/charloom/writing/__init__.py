@@ -9,6 +9,7 @@ from .mixture import Mixture, engine_of
 from .sampler import Sampling, Samplings, draw, probabilities
 from .suggestions import Suggestion, suggest
 from .texts import Request, Text, allowed_ids, draw_next, writable_ids
+from .watching import Written, watch
 from .writer import new_seed, opening_ids, stream
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "State",
     "Suggestion",
     "Text",
+    "Written",
     "allowed_ids",
     "draw",
     "draw_next",
@@ -36,5 +38,6 @@ __all__ = [
     "stream",
     "suggest",
     "take_states",
+    "watch",
     "writable_ids",
 ]
