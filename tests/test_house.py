@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "charloom"
 # which shows samples and reports scores.
 ORDER = [
     *("text", "memory", "model", "writing", "scoring", "language_model", "training"),
-    *("tutorial", "comparison", "server", "studio", "cli"),
+    *("tutorial", "comparison", "export", "server", "studio", "cli"),
 ]
 
 
@@ -61,7 +61,7 @@ def test_public_names_are_those_that_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import charloom", "from charloom.cli import commands, serve, studio, tutorial"]
+    "code", ["import charloom", "from charloom.cli import commands, export, serve, studio, tutorial"]
 )
 def test_importing_charloom_imports_nothing_heavy(code: str) -> None:
     heavy = {"keras", "torch", "numpy", "rich", "fastapi"}

@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
+    from .export import export_model
     from .language_model import LanguageModel, base_model, load
     from .scoring import Follower, Originality, Passage, Score, Units
     from .text import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "comparison": ("Comparison", "compare"),
+    "export": ("export_model",),
     "language_model": ("LanguageModel", "base_model", "load"),
     "scoring": ("Follower", "Originality", "Passage", "Score", "Units"),
     "text": (
@@ -88,6 +90,7 @@ __all__ = [
     "Written",
     "base_model",
     "compare",
+    "export_model",
     "load",
     "resume",
     "sample",

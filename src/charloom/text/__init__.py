@@ -16,7 +16,14 @@ from .ids import Ids, Stretches
 from .labels import FOLDER, MOST_LABELS, Labels, each_label
 from .samples import SAMPLES, sample
 from .sources import END, PIPE, Reading, stem_of
-from .vocabulary import UNICODE_CHARACTERS, Folding, Kind, Vocabulary, build_vocabulary
+from .vocabulary import (
+    STAND_INS,
+    UNICODE_CHARACTERS,
+    Folding,
+    Kind,
+    Vocabulary,
+    build_vocabulary,
+)
 
 __all__ = [
     "END",
@@ -24,6 +31,7 @@ __all__ = [
     "MOST_LABELS",
     "PIPE",
     "SAMPLES",
+    "STAND_INS",
     "UNICODE_CHARACTERS",
     "CharloomError",
     "Corpus",

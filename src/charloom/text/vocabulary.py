@@ -28,7 +28,7 @@ RARE_SHARE = 1e-6
 RARE_AT_MOST = 10
 
 # What stands in for a typographic character that a model never saw, and back.
-_STAND_INS = {
+STAND_INS = {
     "‘": "'",
     "’": "'",
     "‚": ",",
@@ -122,7 +122,7 @@ class Vocabulary:
     def _stand_in(self, character: str) -> str:
         plain = unicodedata.normalize("NFD", character)
         candidates = (
-            _STAND_INS.get(character, ""),
+            STAND_INS.get(character, ""),
             character.swapcase(),
             unicodedata.normalize("NFKC", character),
             unicodedata.normalize("NFC", character),
