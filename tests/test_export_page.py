@@ -1,0 +1,118 @@
+"""The exported web page, opened from the disk in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_export import PIECE, SEED, expected_logits, some_ids
+
+import charloom
+from charloom.export.base import in_half, network_alone
+from charloom.language_model import LanguageModel
+
+LOGITS = "ids => { const s = model.initialState(); return ids.map(id => [...model.step(id, s)]); }"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=["characters", "bytes"])
+def model(request: pytest.FixtureRequest, trained: Path, trained_bytes: Path) -> LanguageModel:
+    return charloom.load(trained if request.param == "characters" else trained_bytes)
+
+
+@pytest.fixture(scope="module")
+def halved(model: LanguageModel) -> LanguageModel:
+    """What the page computes with: the network alone, its weights rounded."""
+    data = in_half(network_alone(model.data))
+    return LanguageModel(
+        replace(data, weights={n: a.astype(np.float32) for n, a in data.weights.items()})
+    )
+
+
+@pytest.fixture(scope="module")
+def page(
+    browser: Browser, model: LanguageModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
+    file = charloom.export_model(model, "html", tmp_path_factory.mktemp("page") / "m.html")
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    assert asked == [file.as_uri()]  # nothing else was asked for, and nothing failed
+    page.close()
+
+
+def test_the_page_is_small(model: LanguageModel, tmp_path: Path) -> None:
+    file = charloom.export_model(model, "html", tmp_path / "m.html")
+    halves = 2 * sum(array.size for array in model.data.weights.values())
+    assert file.stat().st_size < 1.5 * halves + 60_000
+
+
+def test_its_logits_are_numpys(page: Page, model: LanguageModel, halved: LanguageModel) -> None:
+    found = np.array(page.evaluate(LOGITS, some_ids(model.data).tolist()))
+    np.testing.assert_allclose(found, expected_logits(halved.data), atol=1e-4)
+    np.testing.assert_allclose(found, expected_logits(model.data), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_p"), [("0.8", "1"), ("1.5", "0.6"), ("0", "1")]
+)
+def test_it_writes_what_numpy_writes(
+    page: Page, halved: LanguageModel, temperature: str, top_p: str
+) -> None:
+    page.get_by_label("Begin with").fill(PIECE)
+    page.get_by_label("Temperature").fill(temperature)
+    page.get_by_label("Top-p").fill(top_p)
+    page.get_by_label("Length").fill("300")
+    page.get_by_label("Seed").fill(str(SEED))
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("a second", timeout=60_000)
+    settings = {"temperature": float(temperature), "top_p": float(top_p)}
+    expected = halved.write(PIECE, length=300, seed=SEED, **settings)
+    assert page.locator("#text").text_content() == PIECE + expected
+
+
+def test_characters_tell_how_likely_they_were(page: Page) -> None:
+    page.locator("#text span").nth(5).hover()
+    expect(page.locator("#detail")).to_contain_text("came with")
+    first = page.locator("#detail").text_content()
+    page.locator("#text").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#detail")).not_to_have_text(first or "")
+
+
+def test_pieces_are_those_that_charloom_suggests(page: Page, halved: LanguageModel) -> None:
+    page.get_by_label("Begin with").fill(PIECE)
+    offers = page.get_by_role("group", name="The likeliest next pieces").get_by_role("button")
+    expected = halved.suggest(PIECE)
+    for number, one in enumerate(expected):
+        expect(offers.nth(number)).to_contain_text(one.text.replace("\n", "⏎").replace(" ", "␣"))
+    offers.first.click()
+    expect(page.get_by_label("Begin with")).to_have_value(PIECE + expected[0].text)
+
+
+def test_writing_can_be_stopped_and_gone_on_with(page: Page) -> None:
+    page.get_by_label("Length").fill("100000")
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("status")).to_contain_text("Stopped after")
+    page.get_by_label("Length").fill("10")
+    before = page.locator("#text").text_content() or ""
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.get_by_role("status")).to_contain_text("10 characters")
+    assert (page.locator("#text").text_content() or "").startswith(before)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
