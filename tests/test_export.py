@@ -115,6 +115,21 @@ def test_onnx_runs_with_the_state_carried(
     assert properties["vocabulary"] == data.vocabulary.to_json()
 
 
+def test_the_example_in_the_docs_writes(trained: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs/export.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    charloom.export_model(trained, "onnx", tmp_path / "model.onnx")
+    result = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", example],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert len(result.stdout) == 200
+    assert set(result.stdout) <= set(charloom.load(trained).characters)
+
+
 KERAS = """
 import sys
 import numpy as np
