@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BACKENDS := .venv-backends
 DEMO := build/demo
 
-.PHONY: install install-backends demo test test-backends check bench base-model docs docs-pictures clean
+.PHONY: install install-backends demo browser test test-backends check bench base-model docs docs-pictures clean
 
 install: $(VENV)/installed
 
@@ -46,7 +46,17 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check
+# The studio's tests drive a real browser, Debian's own.
+browser:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "The studio's tests need Chromium; install it with: sudo apt-get install chromium" >&2; exit 1; \
+	  fi; \
+	  echo "Installing Chromium for the studio's tests; this takes a minute or two."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	}
+
+test: check browser
 	$(BIN)/python -m pytest
 
 # The tutorial on TensorFlow, the one of Keras' backends that `make test` leaves out.
@@ -71,9 +81,11 @@ docs: install
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_lesson.py
 
-# Run the pages of docs/ that can be run: outputs, pictures, the notebook. A quarter of an hour.
-docs-pictures: install
+# Run the pages of docs/ that can be run: outputs, pictures, the notebook; and take the studio's
+# pictures. A quarter of an hour.
+docs-pictures: install browser
 	$(BIN)/python docs/write_lesson.py --run
+	$(BIN)/python docs/take_pictures.py
 
 clean:
 	rm -rf $(VENV) $(BACKENDS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from benchmarks import (
     ablation,
     memory,
     quality,
+    serve,
     small_texts,
     start_up,
     training_speed,
@@ -27,7 +28,7 @@ def main(text: Path | None) -> None:
     for part in (start_up, writing_speed):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main(text)
-    for part in (training_speed, tutorial_speed, memory, small_texts):
+    for part in (serve, training_speed, tutorial_speed, memory, small_texts):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main()
     for part in (quality, ablation):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from charloom.cli import commands, tutorial  # noqa: F401 (their commands join the group)
+from charloom.cli import commands, serve, studio, tutorial  # noqa: F401 (their commands join the group)
 from charloom.cli.main import cli
 
 PAGE = Path(__file__).with_name("cli.md")

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "charloom"
 # which shows samples and reports scores.
 ORDER = [
     *("text", "memory", "model", "writing", "scoring", "language_model", "training"),
-    *("tutorial", "comparison", "cli"),
+    *("tutorial", "comparison", "server", "studio", "cli"),
 ]
 
 
@@ -60,9 +60,12 @@ def test_public_names_are_those_that_are_documented() -> None:
         assert name in dir(charloom)
 
 
-@pytest.mark.parametrize("code", ["import charloom", "from charloom.cli import commands, tutorial"])
+@pytest.mark.parametrize(
+    "code", ["import charloom", "from charloom.cli import commands, serve, studio, tutorial"]
+)
 def test_importing_charloom_imports_nothing_heavy(code: str) -> None:
-    check = f"{code}; import sys; print({{'keras', 'torch', 'numpy', 'rich'}} & set(sys.modules))"
+    heavy = {"keras", "torch", "numpy", "rich", "fastapi"}
+    check = f"{code}; import sys; print({heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert result.stdout.strip() == "set()", result.stderr
 

@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .comparison import Comparison, compare
     from .language_model import LanguageModel, base_model, load
-    from .scoring import Originality, Passage, Score
+    from .scoring import Follower, Originality, Passage, Score, Units
     from .text import (
         CharloomError,
         ModelError,
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
         score_adaptively,
         train,
     )
-    from .writing import Sampling, Suggestion
+    from .writing import Sampling, Suggestion, Written
 
 _HOMES = {
     "comparison": ("Comparison", "compare"),
     "language_model": ("LanguageModel", "base_model", "load"),
-    "scoring": ("Originality", "Passage", "Score"),
+    "scoring": ("Follower", "Originality", "Passage", "Score", "Units"),
     "text": (
         "CharloomError",
         "ModelError",
@@ -61,7 +61,7 @@ _HOMES = {
         "score_adaptively",
         "train",
     ),
-    "writing": ("Sampling", "Suggestion"),
+    "writing": ("Sampling", "Suggestion", "Written"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -70,6 +70,7 @@ __all__ = [
     "CharloomError",
     "Check",
     "Comparison",
+    "Follower",
     "Interrupted",
     "LanguageModel",
     "ModelError",
@@ -83,6 +84,8 @@ __all__ = [
     "StorageError",
     "Suggestion",
     "TextError",
+    "Units",
+    "Written",
     "base_model",
     "compare",
     "load",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from .model import ModelData, load_base, load_model
-from .scoring import Originality, Passage, Reading, Score, originality_of
+from .scoring import Originality, Passage, Reading, Score, Units, originality_of
 from .writing import (
     Engine,
     Label,
@@ -16,12 +16,14 @@ from .writing import (
     Request,
     Sampling,
     Suggestion,
+    Written,
     engine_of,
     label_weights,
     new_seed,
     remembered,
     stream,
     suggest,
+    watch,
 )
 
 MOST_ENGINES = 8  # kept, each of one label or mixture: a memory takes 100 MB for a large text
@@ -148,6 +150,22 @@ class LanguageModel:
         request = Request(prompt, length, stops, seed, count, Sampling(**sampling), max_copy)
         return stream(self.engine_for(label), self.data, request)
 
+    def watch(
+        self,
+        prompt: str = "",
+        *,
+        alternatives: int = 6,
+        length: int = 500,
+        seed: int | None = None,
+        max_copy: int | None = None,
+        label: Label | None = None,
+        **sampling: Any,
+    ) -> Iterator[Written]:
+        """Write as `stream` does, with each character's probability and what might have come."""
+        seed = new_seed() if seed is None else seed
+        request = Request(prompt, length, (), seed, 1, Sampling(**sampling), max_copy)
+        return watch(self.engine_for(label), self.data, request, alternatives)
+
     def suggest(self, text: str, count: int = 5, *, label: Label | None = None) -> list[Suggestion]:
         """The likeliest next pieces after `text`, each with its probability."""
         return suggest(self.engine_for(label), self.data, text, count)
@@ -175,6 +193,11 @@ class LanguageModel:
             texts = self.write(**{"count": 50, "seed": 0, **settings})
         texts = [texts] if isinstance(texts, str) else texts
         return originality_of(index, self.data.vocabulary, texts)
+
+    def units(self, text: str, *, label: Label | None = None) -> Units:
+        """What each unit of the network holds after every character of `text`."""
+        engine = self.engine_for(label)
+        return Units(engine.engine if isinstance(engine, Mixture) else engine, self.data, text)
 
     def read(self, text: str, *, label: Label | None = None) -> Reading:
         """Read `text` once: its score, its worst passages, each id's surprise."""

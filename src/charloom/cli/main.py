@@ -62,7 +62,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
-    from . import commands, tutorial  # noqa: F401 (their commands join the group)
+    from . import commands, serve, studio, tutorial  # noqa: F401 (their commands join the group)
 
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):  # a terminal need not know every character

@@ -48,6 +48,12 @@ class Memory:
         match_Bx2[:, 0] = -1
         return nodes_BxK, match_Bx2
 
+    def idle_state(self, batch: int) -> MemoryState:
+        """Not even the empty context matches, whatever is read: rows that only fill a batch up."""
+        nodes_BxK, match_Bx2 = self.initial_state(batch)
+        nodes_BxK[:, -1] = -1
+        return nodes_BxK, match_Bx2
+
     # In both methods below calls are counted, not numbers: with one text at a time each
     # call of NumPy costs a microsecond, whatever it works on.
 

@@ -97,7 +97,7 @@ class Reading:
 
     def worst(self, count: int) -> list[Passage]:
         """The `count` most surprising passages that do not overlap, worst first."""
-        nats = self._nats_by_text_position()
+        nats = self.nats_by_position()
         width = min(PASSAGE, len(nats))
         sums = np.convolve(nats, np.ones(width), "valid")
         found: list[Passage] = []
@@ -110,7 +110,8 @@ class Reading:
             sums[max(0, at - width + 1) : at + width] = -np.inf
         return found
 
-    def _nats_by_text_position(self) -> np.ndarray:
+    def nats_by_position(self) -> np.ndarray:
+        """The surprise of every character of `text`, in nats; shape (C,), float64."""
         if self.vocabulary.kind == "characters":
             return self.nats
         # Bytes of one character are surprising together.

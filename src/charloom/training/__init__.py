@@ -6,6 +6,7 @@ from .plan import SMALLEST_SPLIT, Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
 from .settings import Settings
 from .signals import Interrupted, caught_signals
+from .start import begin
 from .train import resume, train
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Settings",
+    "begin",
     "caught_signals",
     "choose_plan",
     "resume",

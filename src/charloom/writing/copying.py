@@ -32,13 +32,14 @@ class CopyLimit:
         model: has a memory, which holds the text (of a large one the end; see
             `charloom.memory.MOST_REMEMBERED`).
         most: characters.
+        search: of the model's memory, where it is at hand already.
 
     Raises:
         SettingError: if the model has no memory.
     """
 
-    def __init__(self, model: ModelData, most: int) -> None:
-        self.search = Search(remembered(model))
+    def __init__(self, model: ModelData, most: int, search: Search | None = None) -> None:
+        self.search = search or Search(remembered(model))
         self.vocabulary, self.most = model.vocabulary, most
         self.early = max(most - EARLY + 1, (most + 1) // 2)
         # Matches are only looked for at this length. Where there is none, none can reach

@@ -9,6 +9,7 @@ serves all four gates. The states are updated in place.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from charloom.model import NetworkShape, Weights
 
 State = list[tuple[np.ndarray, np.ndarray]]
+Product = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of matrices, (B, K) by (K, N)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Engine:
         self, shape: NetworkShape, weights: Weights, label_weights_L: np.ndarray | None = None
     ) -> None:
         self.shape = shape
+        self.product: Product = np.matmul
         self.table_VxG = np.empty(0)
         self.layers: list[_Layer] = []
         for number in range(shape.layers):
@@ -67,6 +70,17 @@ class Engine:
         other._label(label_weights_L)
         return other
 
+    def with_product(self, product: Product) -> Engine:
+        """The same network with another way to multiply matrices; all else is shared."""
+        other = copy.copy(self)
+        other.product = product
+        return other
+
+    def products(self) -> list[np.ndarray]:
+        """The matrices that a batch is multiplied by in a step."""
+        inputs = [layer.inputs_FxG for layer in self.layers if layer.inputs_FxG is not None]
+        return [*(layer.recurrent_HxG for layer in self.layers), *inputs, self.dense_HxV]
+
     def _label(self, weights_L: np.ndarray | None) -> None:
         # A label's embedding is added to every character's, so it folds into every row.
         if weights_L is None:
@@ -78,6 +92,10 @@ class Engine:
         size = (batch, self.shape.units)
         return [(np.zeros(size, np.float32), np.zeros(size, np.float32)) for _ in self.layers]
 
+    def idle_states(self, batch: int) -> State:
+        """States of rows that only fill a batch up."""
+        return self.initial_states(batch)
+
     def step(self, ids_B: np.ndarray, states: State) -> np.ndarray:
         """Read one character of every text; `states` are updated in place.
 
@@ -88,7 +106,7 @@ class Engine:
         Returns:
             the logits of the next character, shape (B, vocabulary).
         """
-        return self._read(ids_B, states) @ self.dense_HxV + self.dense_V
+        return self.product(self._read(ids_B, states), self.dense_HxV) + self.dense_V
 
     def run(self, ids_BxT: np.ndarray, states: State) -> np.ndarray:
         """Read T characters of every text; `states` are updated in place.
@@ -109,15 +127,19 @@ class Engine:
         for number in ids_T:
             self._read(np.array([number]), states)
 
+    def read(self, ids_B: np.ndarray, states: State) -> None:
+        """Read one character of every text, as `step` does, without logits."""
+        self._read(ids_B, states)
+
     def _read(self, ids_B: np.ndarray, states: State) -> np.ndarray:
         units = self.shape.units
         x_BxH = np.empty(0)
         for layer, (h_BxH, c_BxH) in zip(self.layers, states, strict=True):
-            gates_BxG = h_BxH @ layer.recurrent_HxG
+            gates_BxG = self.product(h_BxH, layer.recurrent_HxG)
             if layer.inputs_FxG is None:
                 gates_BxG += self.table_VxG[ids_B]
             else:
-                gates_BxG += x_BxH @ layer.inputs_FxG
+                gates_BxG += self.product(x_BxH, layer.inputs_FxG)
                 gates_BxG += layer.bias_G
             np.tanh(gates_BxG, out=gates_BxG)
             sigmoids = gates_BxG[:, : 3 * units]

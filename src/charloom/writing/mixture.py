@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from charloom.memory import Gate, Index, Memory, build_index, entropies, features, log_of
 from charloom.model import ModelData, NetworkShape
 
-from .engine import Engine, State
+from .engine import Engine, Product, State
 
 
 class Mixture:
@@ -25,15 +27,38 @@ class Mixture:
     def shape(self) -> NetworkShape:
         return self.engine.shape
 
+    @property
+    def product(self) -> Product:
+        return self.engine.product
+
+    def with_product(self, product: Product) -> Mixture:
+        """As `Engine.with_product`."""
+        other = copy.copy(self)
+        other.engine = self.engine.with_product(product)
+        return other
+
+    def products(self) -> list[np.ndarray]:
+        """As `Engine.products`."""
+        return [*self.engine.products(), self.weights_Fx2]
+
     def initial_states(self, batch: int) -> State:
         """Zero states, and a memory that has read nothing."""
         return [*self.engine.initial_states(batch), self.memory.initial_state(batch)]
+
+    def idle_states(self, batch: int) -> State:
+        """As `Engine.idle_states`: these cost the memory next to nothing."""
+        return [*self.engine.idle_states(batch), self.memory.idle_state(batch)]
 
     def step(self, ids_B: np.ndarray, states: State) -> np.ndarray:
         """As `Engine.step`."""
         logits_BxV = self.engine.step(ids_B, states[:-1])
         self.memory.advance(ids_B, states[-1])
         return self._mixed(logits_BxV, states)
+
+    def read(self, ids_B: np.ndarray, states: State) -> None:
+        """As `Engine.read`."""
+        self.engine.read(ids_B, states[:-1])
+        self.memory.advance(ids_B, states[-1])
 
     def run(self, ids_BxT: np.ndarray, states: State) -> np.ndarray:
         """As `Engine.run`."""
@@ -58,7 +83,7 @@ class Mixture:
         p_BxV, facts_Bx3 = self.memory.predict(states[-1])
         memory_BxV = log_of(p_BxV)
         x_BxF = features(facts_Bx3, entropies(p_BxV, memory_BxV), network_entropy_B)
-        exponents_Bx2 = (x_BxF @ self.weights_Fx2).astype(np.float32)
+        exponents_Bx2 = self.engine.product(x_BxF, self.weights_Fx2).astype(np.float32)
         network_BxV *= exponents_Bx2[:, :1]
         memory_BxV *= exponents_Bx2[:, 1:]
         network_BxV += memory_BxV
