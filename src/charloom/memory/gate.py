@@ -67,7 +67,7 @@ def features(
     facts_Bx3: np.ndarray, memory_entropy_B: np.ndarray, network_entropy_B: np.ndarray
 ) -> np.ndarray:
     """What the gate looks at, shape (B, FEATURES), each of about unit size."""
-    length_B = np.minimum(facts_Bx3[:, 0], 32)
+    length_B = facts_Bx3[:, 0]
     x_BxF = np.empty((len(length_B), FEATURES))
     x_BxF[:, 0] = 1.0
     x_BxF[:, 1] = np.minimum(length_B, 8) / 4

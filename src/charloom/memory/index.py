@@ -9,6 +9,9 @@ import numpy as np
 from charloom.text import ModelError
 
 ORDERS = 16  # ids of context that are counted; beyond, a unique match is followed in the text
+# A longer match says no more. And as no length is over this, parts of a text that are read side
+# by side soon agree on it, even where the text is the one that is remembered.
+MOST_MATCHED = 32
 # 7 bytes an id in the file: 14 MB. A text this long is known to the network itself, and
 # what comes before its last two million characters adds little to an n-gram.
 MOST_REMEMBERED = 2_000_000

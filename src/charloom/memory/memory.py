@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .index import ORDERS, Index
+from .index import MOST_MATCHED, ORDERS, Index
 
 # What a state holds, in place of a layer's h and c:
 #   nodes_BxK: the node of the last k ids, for k from ORDERS down to 0, or -1; only nodes
 #       that have children.
 #   match_Bx2: the place in the text of what follows the longest match, where that
-#       match is unique (else -1), and the length of the longest match.
+#       match is unique (else -1), and the length of the longest match, MOST_MATCHED at most.
 MemoryState = tuple[np.ndarray, np.ndarray]
 
 
@@ -73,7 +73,7 @@ class Memory:
         # Where the longest match is unique it goes on in the text, or ends here.
         place_B, length_B = match_Bx2.T
         goes_on_B = self.text[place_B] == ids_B
-        length_B[:] = np.where(goes_on_B, length_B + 1, order_B)
+        length_B[:] = np.where(goes_on_B, np.minimum(length_B + 1, MOST_MATCHED), order_B)
         place_B[:] = np.where(goes_on_B, self.after[place_B], leaf_B)
 
     def predict(self, state: MemoryState) -> tuple[np.ndarray, np.ndarray]:
@@ -81,8 +81,8 @@ class Memory:
 
         Returns:
             p_BxV: probabilities, float64, every row summing to 1.
-            facts_Bx3: the length of the longest match; how often the longest context
-                that is not unique occurs; how many different ids follow it.
+            facts_Bx3: the length of the longest match, MOST_MATCHED at most; how often the
+                longest context that is not unique occurs; how many different ids follow it.
         """
         nodes_BxK, match_Bx2 = state
         batch, size = len(nodes_BxK), self.vocabulary

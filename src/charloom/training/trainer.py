@@ -77,7 +77,15 @@ class Trainer:
         )
         self.network = Network(self.shape, plan.dropout, task.seed)
         threads = Threads(plan.units, steady=plan.epochs is not None)
-        self.descent = Descent(self.network, task.train, plan.batch, plan.steps, task.seed, threads)
+        self.descent = Descent(
+            self.network,
+            task.train,
+            plan.batch,
+            plan.steps,
+            task.seed,
+            threads,
+            plan.weight_decay,
+        )
         held_out = 0 if task.validation is None else len(task.validation)
         steps = None if plan.epochs is None else plan.epochs * self.descent.steps_per_epoch
         self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out, task.reserve)
