@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def train(texts: tuple[str, ...], **options: Any) -> None:
         trained = resume(model, observer=observer)
     else:
         trained = train(texts, output, observer=observer, **options)
-    if as_json:
+    if as_json and os.environ.get("RANK", "0") == "0":  # of several processes one speaks
         click.echo(json.dumps(trained.scores))
 
 

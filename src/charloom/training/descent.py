@@ -41,6 +41,7 @@ class Descent:
         weight_decay: float = 0.0,
     ) -> None:
         self.network, self.batch, self.threads = network, batch, threads
+        self.forward = network  # what a step calls
         self.parameters = [variable.value for variable in network.trainable_variables]
         # PyTorch's Adam in one fused pass: Keras' own took 3 % more of a step's time.
         self.optimizer = torch.optim.AdamW(self.parameters, fused=True, weight_decay=weight_decay)
@@ -63,7 +64,7 @@ class Descent:
         x_BxT, y_BxT = self.read(epoch, epoch_step)
         labels = self.streams.read_labels(epoch, epoch_step)
         labels_BxT = None if labels is None else torch.from_numpy(labels).to(x_BxT.device)
-        logits_BxTxV, states = self.network(x_BxT, self.states, training=True, labels=labels_BxT)
+        logits_BxTxV, states = self.forward(x_BxT, self.states, training=True, labels=labels_BxT)
         loss = torch.nn.functional.cross_entropy(logits_BxTxV.flatten(0, 1), y_BxT.flatten())
         self.states = [(h.detach(), c.detach()) for h, c in states]
         self.optimizer.zero_grad()
@@ -72,6 +73,10 @@ class Descent:
         self.optimizer.param_groups[0]["lr"] = learning_rate
         self.optimizer.step()
         return loss.item(), y_BxT.numel()
+
+    def set_arrays(self, weights: Weights) -> None:
+        """Take a network's weights by name; the optimizer's moments stay."""
+        self.network.set_arrays(weights)
 
     def read(self, epoch: int, step: int) -> tuple[Any, Any]:
         """The ids at one place, and those after them, as tensors."""

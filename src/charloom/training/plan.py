@@ -100,10 +100,22 @@ def tuning_plan(plan: Plan, shape: NetworkShape, learning_rate: float | None) ->
     return Plan(shape.units, shape.layers, batch, steps, dropout, rate, plan.epochs)
 
 
-def fit_to_text(plan: Plan, ids: int) -> Plan:
-    """The same plan with batch and steps cut down to what a text of `ids` can fill."""
+def fit_to_text(plan: Plan, ids: int, processes: int = 1) -> Plan:
+    """The same plan with batch and steps cut down to what a text of `ids` can fill.
+
+    Args:
+        plan: its batch is that of each process.
+        ids: of the text.
+        processes: that train together; the batch that comes back is that of all.
+
+    Raises:
+        SettingError: if the text has not a stream for each process.
+    """
     steps = min(plan.steps, max(1, (ids - 1) // 2))
-    return replace(plan, steps=steps, batch=max(1, min(plan.batch, ids // (2 * steps))))
+    batch = max(1, min(plan.batch * processes, ids // (2 * steps)))
+    if batch < processes:
+        raise SettingError(f"This text is too short for {processes} processes; take one.")
+    return replace(plan, steps=steps, batch=batch // processes * processes)
 
 
 def warm_up_and_decay(progress: float) -> float:

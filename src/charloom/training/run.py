@@ -32,6 +32,7 @@ from .folder import ModelFolder
 from .labelled import ends_by_label, labels_in_words, score_by_label, sorted_by_label
 from .plan import SMALLEST_SPLIT, Plan, fit_to_text, tuning_plan
 from .progress import Observer
+from .ranks import Ranks, check_alone
 from .report import history_csv, model_card, save_curve
 from .settings import Settings
 from .signals import Interrupted, caught_signals
@@ -59,8 +60,10 @@ class Run:
         texts: Iterable[str | Path],
         settings: Settings,
         observer: Observer,
+        ranks: Ranks | None = None,
     ) -> None:
         self.folder, self.settings, self.observer = folder, settings, observer
+        self.ranks = ranks
         self.texts = [PIPE if _is_pipe(t) else str(Path(t).absolute()) for t in texts]
         self.facts = corpus.facts
         share = settings.validation if self.facts.characters >= SMALLEST_SPLIT else 0.0
@@ -99,8 +102,12 @@ class Run:
         self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
         for note in notes:
             self.observer.note(note)
-        self.trainer = self._trainer()
+        self.make_trainer()
         return self
+
+    def make_trainer(self) -> None:
+        """Make what learns; PyTorch is loaded here."""
+        self.trainer = self._trainer()
 
     def train(self) -> LanguageModel:
         """Train to the end and write all that is kept.
@@ -135,7 +142,7 @@ class Run:
         chosen = self.settings.plan(self.facts.characters)
         if self.weights is not None:
             chosen = tuning_plan(chosen, self.base_shape, self.settings.learning_rate)
-        plan = fit_to_text(chosen, self.split)
+        plan = fit_to_text(chosen, self.split, 1 if self.ranks is None else self.ranks.size)
         if self.validation is None and plan.epochs is None:
             return replace(plan, epochs=EPOCHS_WITHOUT_VALIDATION)
         return plan
@@ -165,10 +172,12 @@ class Run:
             self.weights,
             self.labels,
             self._reserve(),
+            self.ranks,
         )
         if self.tuned:
             from .tuner import Tuner
 
+            check_alone(self.ranks)
             keep_out = self.settings.keep_validation_out or self.validation is None
             whole = None if keep_out else self._whole()
             return Tuner(

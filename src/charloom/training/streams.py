@@ -22,6 +22,7 @@ class Streams:
 
     def __init__(self, ids: Ids, batch: int, steps: int, seed: int) -> None:
         self.ids, self.batch, self.steps, self.seed = ids, batch, steps, seed
+        self.rows = slice(0, batch)  # the streams that are read here
         self.length = len(ids) // batch
         self.steps_per_epoch = -(-self.length // steps)
 
@@ -40,7 +41,7 @@ class Streams:
     def _places(self, epoch: int, step: int) -> np.ndarray:
         n = len(self.ids)
         offset = int(np.random.default_rng([self.seed, epoch]).integers(n))
-        starts_B = offset + np.arange(self.batch) * self.length
+        starts_B = offset + np.arange(self.batch)[self.rows] * self.length
         first = step * self.steps
         width = min(self.steps, self.length - first)
         return (starts_B[:, None] + first + np.arange(width + 1)) % n

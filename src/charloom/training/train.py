@@ -12,6 +12,7 @@ from charloom.text import PIPE, Corpus, Reading, SettingError, TextError, prepar
 from .checkpoint import check_checkpoint, load_checkpoint
 from .folder import ModelFolder
 from .progress import Observer
+from .ranks import ranks_of_this_run
 from .run import Run
 from .settings import Settings
 from .start import begin
@@ -55,8 +56,15 @@ def train(
     reading = Reading(encoding, lowercase, field, lines, label)
     chosen = Settings(reading=reading, **settings)
     folder = ModelFolder(Path(model) if model is not None else _named_after(paths))
-    folder.check_new(overwrite)
     observer = observer or Observer()
+    if (ranks := ranks_of_this_run()) is not None:
+        from .together import train_together
+
+        def prepared() -> tuple[Corpus, Settings, list[str]]:
+            return begin(paths, reading, chosen)
+
+        return train_together(ranks, folder, paths, prepared, _corpus_again, observer, overwrite)
+    folder.check_new(overwrite)
     corpus, chosen, notes = begin(paths, reading, chosen)
     with folder.locked():
         try:
@@ -77,6 +85,10 @@ def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageMo
     """
     folder = ModelFolder(Path(model))
     observer = observer or Observer()
+    if (ranks := ranks_of_this_run()) is not None:
+        from .together import resume_together
+
+        return resume_together(ranks, folder, _corpus_again, observer)
     check_checkpoint(folder.checkpoint)
     with folder.locked():
         try:

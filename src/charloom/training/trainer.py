@@ -23,6 +23,7 @@ from .clock import Clock
 from .descent import Descent, named
 from .plan import Plan
 from .progress import Check, Observer, Progress
+from .ranks import Ranks
 from .threads import Threads
 
 LN2 = math.log(2)
@@ -44,6 +45,7 @@ class Task:
     start: Weights | None = None  # another model's, to go on from
     labels: tuple[str, ...] = ()  # by the numbers that they have in the text
     reserve: float = 0.0  # seconds that are wanted after the last score
+    ranks: Ranks | None = None  # where several processes train together
 
     @cached_property
     def ids_per_character(self) -> float:
@@ -77,25 +79,27 @@ class Trainer:
         )
         self.network = Network(self.shape, plan.dropout, task.seed)
         threads = Threads(plan.units, steady=plan.epochs is not None)
-        self.descent = Descent(
-            self.network,
-            task.train,
-            plan.batch,
-            plan.steps,
-            task.seed,
-            threads,
-            plan.weight_decay,
-        )
+        self.descent = self._descent(threads)
         held_out = 0 if task.validation is None else len(task.validation)
         steps = None if plan.epochs is None else plan.epochs * self.descent.steps_per_epoch
         self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out, task.reserve)
         self.progress = Progress()
         self.best: dict[str, np.ndarray] | None = None
         self.gate: Gate | None = None  # none is fitted on the way
+
+    def _descent(self, threads: Threads) -> Descent:
+        task, plan, network = self.task, self.task.plan, self.network
+        # Before other processes are joined, which begin with the weights of the first.
         if task.start is None:
-            _start_from_frequencies(self.network, task.train)
+            _start_from_frequencies(network, task.train)
         else:
-            self.network.set_arrays(task.start)
+            network.set_arrays(task.start)
+        how = (task.train, plan.batch, plan.steps, task.seed, threads, plan.weight_decay)
+        if task.ranks is None:
+            return Descent(network, *how)
+        from .shared import SharedDescent
+
+        return SharedDescent(network, *how, task.ranks)
 
     def run(self) -> bool:
         """Train to the end. False where it was stopped before."""
@@ -195,7 +199,7 @@ class Trainer:
             # rate's noise still hides there is found while it falls to nothing.
             progress.winding_down_from = progress.step
             progress.winding_down_rate = clock.learning_rate(progress)
-            self.network.set_arrays(self.best_weights)
+            self.descent.set_arrays(self.best_weights)
             self.observer.note("Validation has stopped improving; winding down from the best.")
         clock.checked(progress)
 
