@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import (
     ablation,
+    exports,
     memory,
     quality,
     serve,
@@ -28,7 +29,7 @@ def main(text: Path | None) -> None:
     for part in (start_up, writing_speed):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main(text)
-    for part in (serve, training_speed, tutorial_speed, memory, small_texts):
+    for part in (serve, exports, training_speed, tutorial_speed, memory, small_texts):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main()
     for part in (quality, ablation):
