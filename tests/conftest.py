@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import charloom
 
@@ -49,6 +50,21 @@ def trained_bytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text.write_text("“Größe” – naïve café, 東京 и Москва; été 🎭.\n" * 60, "utf-8")
     charloom.train(text, folder / "bytes", vocabulary="bytes", units=48, epochs=3, lines=True)
     return folder / "bytes"
+
+
+def run_here(
+    *arguments: object, check: bool = True, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`charloom ARGUMENTS` in this process: for what loads PyTorch, which takes seconds."""
+    from charloom.cli import commands, tutorial  # noqa: F401 (their commands join the group)
+    from charloom.cli.main import cli
+
+    line = [str(argument) for argument in arguments]
+    found = CliRunner().invoke(cli, line, input=stdin, prog_name="charloom")
+    assert isinstance(found.exception, SystemExit | None), found.exception
+    if check:
+        assert found.exit_code == 0, found.stderr
+    return subprocess.CompletedProcess(line, found.exit_code, found.stdout, found.stderr)
 
 
 def run_charloom(

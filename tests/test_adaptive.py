@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import run_charloom
+from tests.conftest import run_charloom, run_here
 
 import charloom
 from charloom import AdaptiveScore, Interrupted, LanguageModel, TextError, load, score_adaptively
@@ -150,17 +150,17 @@ def test_progress_is_told_and_ctrl_c_is_one_sentence() -> None:
 def test_the_command_never_mixes_up_the_two(trained: Path, othello: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(othello.read_text("utf-8")[:300] + "☃", "utf-8")
-    adaptive = json.loads(run_charloom("score", trained, text, "--adaptive", "--json").stdout)
+    adaptive = json.loads(run_here("score", trained, text, "--adaptive", "--json").stdout)
     assert adaptive.keys() == KEYS
     expected = charloom.score_adaptively(load(trained), text.read_text("utf-8")).to_dict()
     assert adaptive == pytest.approx(expected, rel=1e-4)
     static = json.loads(run_charloom("score", trained, text, "--json").stdout)
     assert not any("adaptive" in key for key in static)
 
-    lines = run_charloom("score", trained, text, "--adaptive").stdout.splitlines()
+    lines = run_here("score", trained, text, "--adaptive").stdout.splitlines()
     assert len(lines) == 6
     assert all("adaptive" in line for line in lines)
     assert "not comparable with static" in lines[-1]
-    refused = run_charloom("score", trained, text, "--adaptive", "--worst", 3, check=False)
+    refused = run_here("score", trained, text, "--adaptive", "--worst", 3, check=False)
     assert refused.returncode == 1
     assert "leave it out with --adaptive" in refused.stderr

@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 import charloom
-from conftest import run_charloom
+from conftest import run_charloom, run_here
 
 
 def test_from_a_sample_to_new_text_with_three_commands(tmp_path: Path) -> None:
@@ -30,20 +30,16 @@ def test_from_a_sample_to_new_text_with_three_commands(tmp_path: Path) -> None:
     assert "SHA-256" in run_charloom("info", model).stdout
 
 
-def test_a_model_is_named_after_its_text(othello: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "charloom", "train", str(othello), "--epochs", "1", "--units", "8"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+def test_a_model_is_named_after_its_text(
+    othello: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_here("train", othello, "--epochs", 1, "--units", 8)
     assert (tmp_path / "othello-model" / "model.safetensors").exists()
 
 
 def test_training_prints_one_json_object(othello: Path, tmp_path: Path) -> None:
-    result = run_charloom(
-        "train", othello, "-o", tmp_path / "m", "--epochs", 1, "--units", 8, "--json"
-    )
+    result = run_here("train", othello, "-o", tmp_path / "m", "--epochs", 1, "--units", 8, "--json")
     scores = json.loads(result.stdout)
     expected = {
         "validation_bits_per_character",
@@ -60,7 +56,7 @@ def test_training_prints_one_json_object(othello: Path, tmp_path: Path) -> None:
 
 
 def test_quiet_training_shows_nothing(othello: Path, tmp_path: Path) -> None:
-    result = run_charloom(
+    result = run_here(
         "train", othello, "-o", tmp_path / "m", "--epochs", 1, "--units", 8, "--quiet"
     )
     assert result.stdout == result.stderr == ""
@@ -69,7 +65,7 @@ def test_quiet_training_shows_nothing(othello: Path, tmp_path: Path) -> None:
 def test_training_reads_standard_input(othello: Path, tmp_path: Path) -> None:
     text = othello.read_text("utf-8")[:3000]
     arguments = ("train", "-", "-o", tmp_path / "m", "--epochs", 1, "--units", 8)
-    result = run_charloom(*arguments, stdin=text)
+    result = run_here(*arguments, stdin=text)
     assert "standard input: 3,000 characters" in result.stderr
 
 

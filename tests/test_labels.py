@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import run_charloom
+from tests.conftest import run_charloom, run_here
 
 import charloom
 from charloom.model import ModelData, NetworkShape, load_model, save_model, transfer
@@ -339,7 +339,7 @@ def test_the_command_line_knows_labels(rows: Path, tmp_path: Path) -> None:
     model, text = tmp_path / "model", tmp_path / "text.txt"
     options = ["--field", "body", "--label", "who", "--units", 24, "--epochs", 15, "--no-memory"]
     options += ["--learning-rate", 5e-3, "--dropout", 0.1]
-    run_charloom("train", rows, "-o", model, "--quiet", *options)
+    run_here("train", rows, "-o", model, "--quiet", *options)
     written = run_charloom("write", model, "--label", "second", "--seed", 2).stdout
     assert own_share("second", written) > 0.9
     mixed = run_charloom("write", model, "--label", "first=0.7,second=0.3", "--json").stdout

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import run_charloom
+from tests.conftest import run_here
 
 import charloom
 from charloom.memory import ORDERS, Evidence, Gate, Index, Memory, build_index, fitted_across
@@ -153,7 +153,7 @@ def test_the_file_is_checked(remembering: Path, tmp_path: Path) -> None:
 def test_without_a_memory_the_text_is_not_in_the_file(tmp_path: Path) -> None:
     text = tmp_path / "play.txt"
     text.write_text(charloom.sample("othello")[:5_000], "utf-8")
-    run_charloom(
+    run_here(
         *("train", text, "-o", tmp_path / "model", "--no-memory", "--units", 32, "--epochs", 1)
     )
     assert load_model(tmp_path / "model").memory is None

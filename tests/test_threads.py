@@ -7,13 +7,14 @@ import time
 import pytest
 import torch
 
+from charloom.training import threads as module
 from charloom.training.threads import TRIED, Threads
 
 
 @pytest.fixture(autouse=True)
-def _two_threads():
+def _two_threads(monkeypatch: pytest.MonkeyPatch):
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    monkeypatch.setattr(module, "MOST", 2)
     yield
     torch.set_num_threads(before)
 

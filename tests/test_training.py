@@ -26,7 +26,7 @@ from charloom.training import choose_plan
 from charloom.training.clock import Clock
 from charloom.training.plan import Plan, fit_to_text, warm_up_and_decay
 from charloom.training.streams import Streams
-from conftest import run_charloom
+from conftest import run_charloom, run_here
 
 
 class Recorder(Observer):
@@ -317,7 +317,7 @@ def test_a_stopped_run_keeps_everything_and_goes_on(othello: Path, tmp_path: Pat
     assert "Traceback" not in rest
     spent = json.loads(run_charloom("info", tmp_path / "m", "--json").stdout)["scores"]["seconds"]
     assert 0 < spent < 12
-    result = run_charloom("train", "--resume", tmp_path / "m", "--json")
+    result = run_here("train", "--resume", tmp_path / "m", "--json")
     scores = json.loads(result.stdout)
     assert spent < scores["seconds"] <= 12 * 1.05
 
@@ -409,7 +409,7 @@ def test_tensorboard_gets_keras_own_files(othello: Path, tmp_path: Path) -> None
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     charloom.train(othello, tmp_path / "m", epochs=1, units=16)
-    run_charloom(
+    run_here(
         *("train", othello, "-o", tmp_path / "m", "--epochs", 1, "--units", 16, "--overwrite"),
         *("--tensorboard", tmp_path / "board"),
     )

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import torch
 
+MOST = torch.get_num_threads()  # before any run has changed it
 FEW_UNITS = 128  # up to this many, one thread
 # Seconds between looks at another number; twice as long after each that found nothing.
 TRY_EVERY, MOST_SELDOM = 8.0, 64.0
@@ -32,13 +33,12 @@ class Threads:
     """
 
     def __init__(self, units: int, steady: bool) -> None:
-        most = torch.get_num_threads()
         self.counts = [1]
-        while self.counts[-1] < most:
-            self.counts.append(min(most, 2 * self.counts[-1]))
+        while self.counts[-1] < MOST:
+            self.counts.append(min(MOST, 2 * self.counts[-1]))
         self.steady = steady or len(self.counts) == 1
         self.seconds: dict[int, float] = {}  # a step took lately, by number of threads
-        self.count = 1 if units <= FEW_UNITS else most
+        self.count = 1 if units <= FEW_UNITS else MOST
         self.tried: list[int] = []  # what the look that is going on has left to try
         self.left = 0  # steps with the number that is tried now
         self.next_look, self.pause = time.monotonic() + 1.0, TRY_EVERY
