@@ -14,7 +14,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import run_charloom
 
 import charloom
 from charloom.export import FORMATS
@@ -22,6 +21,7 @@ from charloom.export.base import in_half, network_alone
 from charloom.language_model import LanguageModel
 from charloom.model import ModelData, load_model
 from charloom.writing import Engine
+from conftest import run_charloom
 
 SEED = 11
 PIECE = "Now, by heaven,\nMy blood begins my safer guides to rule; "
@@ -60,7 +60,10 @@ def test_numpy_writes_the_same_in_a_process_without_charloom(
     folder: Path, alone: LanguageModel, tmp_path: Path
 ) -> None:
     run_charloom("export", folder, "--to", "numpy", "-o", tmp_path / "m")
-    assert {p.name for p in (tmp_path / "m").iterdir()} == {"charloom_model.py", "model.safetensors"}
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {
+        "charloom_model.py",
+        "model.safetensors",
+    }
     assert len((tmp_path / "m/charloom_model.py").read_text("utf-8").splitlines()) < 150
     options = ["--length", "400", "--seed", str(SEED)]
     script = [sys.executable, "-I", "-X", "utf8", str(tmp_path / "m/charloom_model.py")]
@@ -188,7 +191,9 @@ def test_the_hubs_folder(folder: Path, alone: LanguageModel, tmp_path: Path) -> 
     assert model.write(PIECE, seed=SEED) == alone.write(PIECE, seed=SEED)
 
 
-def test_the_text_does_not_leave_with_an_export(othello: Path, trained: Path, tmp_path: Path) -> None:
+def test_the_text_does_not_leave_with_an_export(
+    othello: Path, trained: Path, tmp_path: Path
+) -> None:
     line = max(othello.read_text("utf-8").splitlines(), key=len)
     ids = load_model(trained).vocabulary.encode(line)[0].astype(np.uint8).tobytes()
     assert ids in (trained / "model.safetensors").read_bytes()  # the memory is the text

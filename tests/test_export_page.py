@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_export import PIECE, SEED, expected_logits, some_ids
 
 import charloom
 from charloom.export.base import in_half, network_alone
 from charloom.language_model import LanguageModel
+from test_export import PIECE, SEED, expected_logits, some_ids
 
 LOGITS = "ids => { const s = model.initialState(); return ids.map(id => [...model.step(id, s)]); }"
 
@@ -68,9 +68,7 @@ def test_its_logits_are_numpys(page: Page, model: LanguageModel, halved: Languag
     np.testing.assert_allclose(found, expected_logits(model.data), atol=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("temperature", "top_p"), [("0.8", "1"), ("1.5", "0.6"), ("0", "1")]
-)
+@pytest.mark.parametrize(("temperature", "top_p"), [("0.8", "1"), ("1.5", "0.6"), ("0", "1")])
 def test_it_writes_what_numpy_writes(
     page: Page, halved: LanguageModel, temperature: str, top_p: str
 ) -> None:

@@ -61,7 +61,8 @@ def test_public_names_are_those_that_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import charloom", "from charloom.cli import commands, export, serve, studio, tutorial"]
+    "code",
+    ["import charloom", "from charloom.cli import commands, export, serve, studio, tutorial"],
 )
 def test_importing_charloom_imports_nothing_heavy(code: str) -> None:
     heavy = {"keras", "torch", "numpy", "rich", "fastapi"}

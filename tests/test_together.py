@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from conftest import run_charloom
 from safetensors.numpy import load_file
 
 import charloom
+from conftest import run_charloom
 
 SETTINGS = ("--units", 32, "--dropout", 0, "--steps", 32, "--seed", 3, "--no-memory")
 
@@ -68,9 +68,12 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     assert max(steps) > 50
     for a, b in zip(history[0][1:], history[1][1:], strict=True):
         # Bits of training and of validation.
-        np.testing.assert_allclose([float(x) for x in a[3:5]], [float(x) for x in b[3:5]], atol=2e-4)
+        np.testing.assert_allclose(
+            [float(x) for x in a[3:5]], [float(x) for x in b[3:5]], atol=2e-4
+        )
     assert two["validation_bits_per_character"] == one.scores["validation_bits_per_character"] or (
-        abs(two["validation_bits_per_character"] - one.scores["validation_bits_per_character"]) < 1e-4
+        abs(two["validation_bits_per_character"] - one.scores["validation_bits_per_character"])
+        < 1e-4
     )
 
 
@@ -107,9 +110,10 @@ def test_a_killed_process_ends_the_run_and_torchrun_begins_it_where_it_was(
     scores = charloom.load(tmp_path / "m").scores
     assert scores["epochs"] > 39
     run_charloom("train", othello, "-o", tmp_path / "whole", *SETTINGS, "--epochs", 1)
-    assert load_file(tmp_path / "m/model.safetensors").keys() == load_file(
-        tmp_path / "whole/model.safetensors"
-    ).keys()
+    assert (
+        load_file(tmp_path / "m/model.safetensors").keys()
+        == load_file(tmp_path / "whole/model.safetensors").keys()
+    )
 
 
 def test_a_stopped_run_keeps_everything(othello: Path, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def reading_options(command: Any) -> Any:
     metavar="FIELD",
     help="The field that is each text's label, or folder: the sub-folder that it lies in.",
 )
+@click.option("--deduplicate", is_flag=True, help="Leave out texts that occurred before.")
 @click.option(
     "--vocabulary",
     type=click.Choice(["characters", "bytes"]),

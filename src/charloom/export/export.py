@@ -14,7 +14,9 @@ from .base import Format, check_free, in_half, network_alone
 FORMATS = {
     "html": Format(web_page.write_html, ".html", "one web page that writes, without a network"),
     "onnx": Format(onnx_model.write_onnx, ".onnx", "for onnxruntime, on servers and in browsers"),
-    "keras": Format(keras_model.write_keras, ".keras", "a plain Keras model, on any of its backends"),
+    "keras": Format(
+        keras_model.write_keras, ".keras", "a plain Keras model, on any of its backends"
+    ),
     "keras-weights": Format(
         keras_model.write_keras_weights, ".weights.h5", "the weights of that model alone"
     ),

@@ -19,6 +19,8 @@ def write_folder(data: ModelData, path: Path, name: str) -> None:
     save_model(path / FILE_NAME, data)
     title = name.replace("\\", "").replace('"', "")
     program = TEMPLATE.read_text("utf-8").replace(
-        "A character model that Charloom trained", f"{title}: a character model that Charloom trained", 1
+        "A character model that Charloom trained",
+        f"{title}: a character model that Charloom trained",
+        1,
     )
     write_atomically(path / SCRIPT, program.encode("utf-8"))

@@ -1,4 +1,4 @@
-"""A character model that Charloom trained, on its own: NumPy and the standard library are all it needs.
+"""A character model that Charloom trained, on its own: it needs NumPy alone.
 
     python charloom_model.py "To be, " --length 500 --temperature 0.8 --seed 7
 

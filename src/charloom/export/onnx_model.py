@@ -28,7 +28,7 @@ def write_onnx(data: ModelData, path: Path, name: str) -> None:
         import onnx
     except ImportError:
         raise SettingError(
-            "Exporting to ONNX needs the onnx package; install it with: pip install 'charloom[onnx]'"
+            "Exporting to ONNX needs the onnx package; install it: pip install 'charloom[onnx]'"
         ) from None
     model = build(data, name)
     onnx.checker.check_model(model, full_check=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,14 @@ import numpy as np
 from .errors import StorageError, TextError
 from .ids import Ids, Stretches
 from .labels import LabelCount, Labels, cut
-from .sources import END, Reading, Source, find_sources, pieces, survey
+from .numbering import BATCH, NUMBERS, Numbering, batches, symbols_of
+from .shards import build_shards, join_shards, processes_for, survey_all
+from .sources import END, Reading, Source, Survey, find_sources, pieces, survey
 from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind, Vocabulary
 
 FORMAT = 1  # of the cache; another number is another key
-NUMBERS = "numbers"  # the file's name in a corpus's folder
+MANIFEST = "manifest.json"  # the files that it was made of, with their hashes
 LABELS = "labels.npy"  # and that of its texts' labels, where they have any
-BATCH = 1 << 20  # symbols numbered at a time
-MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Corpus:
         symbols = np.array(self.symbols, np.uint32)
         symbols[symbols == UNKNOWN_SYMBOL] = ord("\ufffd")
         text = symbols[self.numbers[0 : len(self)]].tobytes().decode("utf-32-le", "surrogatepass")
-        numbers = _symbols(text, "bytes")
+        numbers = symbols_of(text, "bytes")
         numbers[numbers == END_SYMBOL] = 256
         ids = numbers.astype(np.uint16)
         return replace(self, numbers=ids, symbols=(*range(256), END_SYMBOL), kind="bytes")
@@ -146,8 +147,11 @@ def prepare(
     """
     reading = reading or Reading()
     sources = find_sources(texts, reading)
-    stamps = [source.stamp for source in sources]
-    surveys = [survey(source, reading) for source in sources]
+    stamps = [(source, source.stamp) for source in sources]
+    processes = processes_for(sources)
+    surveys = survey_all(sources, reading, processes)
+    if reading.deduplicate:
+        sources, surveys = _different(sources, surveys)
     options = json.dumps([FORMAT, kind, asdict(reading)])
     key = hashlib.sha256(options.encode())
     for source, seen in zip(sources, surveys, strict=True):
@@ -170,11 +174,17 @@ def prepare(
         return _open(folder, kind, facts, cached=True)
     except (OSError, ValueError, KeyError):  # not there, or damaged
         shutil.rmtree(folder, ignore_errors=True)
-    encodings = [seen.encoding for seen in surveys]
-    labels = None if reading.label is None else LabelCount()
+    shards = folder.with_name(f"{folder.name}.shards")
     with writing_to(folder):
-        _build(folder, _all_pieces(sources, encodings, reading, labels), kind, labels)
-    for source, stamp in zip(sources, stamps, strict=True):
+        joined = None
+        # Whether a row occurred before, in whichever file, only one process that reads all knows.
+        rows = reading.deduplicate and any(source.holds_texts(reading) for source in sources)
+        if processes > 1 and reading.label is None and not rows:
+            parts = build_shards(shards, sources, surveys, reading, kind, processes)
+            joined = functools.partial(join_shards, parts, processes=processes)
+        _build(folder, sources, surveys, reading, kind, joined)
+    shutil.rmtree(shards, ignore_errors=True)
+    for source, stamp in stamps:
         if source.stamp != stamp:
             shutil.rmtree(folder, ignore_errors=True)
             raise TextError(f"{source.name} changed while it was read; try again.")
@@ -202,20 +212,73 @@ def _all_pieces(
     reading: Reading,
     labels: LabelCount | None = None,
 ) -> Iterator[str]:
+    seen: set[bytes] = set()
     for source, encoding in zip(sources, encodings, strict=True):
-        yield from pieces(source, encoding, reading, labels)
+        texts = pieces(source, encoding, reading, labels)
+        if reading.deduplicate and source.holds_texts(reading):
+            texts = _new(texts, seen)
+        yield from texts
 
 
-def _build(folder: Path, texts: Iterator[str], kind: Kind, labels: LabelCount | None) -> None:
-    """Write a corpus beside its final place, then move it there in one step."""
+def _new(texts: Iterator[str], seen: set[bytes]) -> Iterator[str]:
+    """Those whose hash is not among those seen, which grow by them: 16 bytes a text."""
+    for text in texts:
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if digest not in seen:
+            seen.add(digest)
+            yield text
+
+
+def _different(
+    sources: Sequence[Source], surveys: Sequence[Survey]
+) -> tuple[list[Source], list[Survey]]:
+    """The files without those that are the same as one before."""
+    first = {seen.sha256: number for number, seen in reversed(list(enumerate(surveys)))}
+    kept = sorted(first.values())
+    return [sources[number] for number in kept], [surveys[number] for number in kept]
+
+
+def _build(
+    folder: Path,
+    sources: Sequence[Source],
+    surveys: Sequence[Survey],
+    reading: Reading,
+    kind: Kind,
+    joined: Callable[[Path], dict[str, Any] | None] | None,
+) -> None:
+    """Write a corpus beside its final place, then move it there in one step.
+
+    Args:
+        folder: its place.
+        sources, surveys, reading, kind: what is in it.
+        joined: makes it of shards that are there already, where it can be.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder.parent)
+    labels = None if reading.label is None else LabelCount()
     temporary = Path(tempfile.mkdtemp(prefix="preparing-", dir=folder.parent))
     try:
-        with contextlib.closing(_Numbering(temporary / NUMBERS, kind)) as numbering:
-            for batch in _batches(texts):
-                numbering.add(batch)
-            numbering.finish(labels)
+        facts = joined(temporary / NUMBERS) if joined is not None else None
+        if facts is None:
+            encodings = [seen.encoding for seen in surveys]
+            with contextlib.closing(Numbering(temporary / NUMBERS, kind)) as numbering:
+                for batch in batches(_all_pieces(sources, encodings, reading, labels)):
+                    numbering.add(batch)
+                facts = numbering.facts()
+        # A single text needs no end: the symbol would be one more to learn from one place.
+        # With labels the ends stay: they tell which text a place belongs to.
+        if facts["texts"] == 1 and labels is None:
+            facts["length"] -= 1
+            os.truncate(temporary / NUMBERS, facts["length"] * np.dtype(facts["dtype"]).itemsize)
+        if labels is not None:
+            facts["labels"] = labels.characters
+            labels.save(temporary / LABELS)
+        files = [
+            {"name": source.name, "sha256": seen.sha256, "bytes": seen.size}
+            for source, seen in zip(sources, surveys, strict=True)
+        ]
+        (temporary / MANIFEST).write_text(json.dumps({"files": files}, indent=1))
+        (temporary / "corpus.json").write_text(json.dumps(facts))
         with contextlib.suppress(FileExistsError, NotADirectoryError):
             try:
                 temporary.rename(folder)
@@ -232,103 +295,6 @@ def _sweep(cache: Path) -> None:
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < time.time() - 86_400:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _batches(texts: Iterator[str]) -> Iterator[str]:
-    """Short texts together: one row at a time would spend its time in calls."""
-    waiting: list[str] = []
-    length = 0
-    for text in texts:
-        waiting.append(text)
-        length += len(text)
-        if length >= BATCH:
-            yield "".join(waiting)
-            waiting, length = [], 0
-    if waiting:
-        yield "".join(waiting)
-
-
-class _Numbering:
-    """Numbers symbols in the order they first occur, and writes the numbers."""
-
-    def __init__(self, path: Path, kind: Kind) -> None:
-        self.path, self.kind = path, kind
-        self.file = open(path, "wb")  # noqa: SIM115 (see close)
-        self.table = np.full(0x110000, -1, np.int32)
-        self.symbols: list[int] = []
-        self.dtype: np.dtype = np.dtype(np.uint8)
-        self.length = self.characters = self.texts = self.undecodable = 0
-
-    def add(self, text: str) -> None:
-        symbols = _symbols(text, self.kind)
-        numbers = self.table[symbols]
-        if (numbers < 0).any():
-            for symbol in symbols[np.sort(np.unique(symbols, return_index=True)[1])]:
-                if self.table[symbol] < 0:
-                    self.table[symbol] = self._number(int(symbol))
-            numbers = self.table[symbols]
-        if len(self.symbols) > 256 and self.dtype == np.uint8:
-            self._widen()
-        self.file.write(numbers.astype(self.dtype).tobytes())
-        ends = text.count(END)
-        self.texts += ends
-        self.characters += len(text) - ends
-        self.undecodable += text.count("\ufffd")
-        self.length += len(symbols)
-
-    def finish(self, labels: LabelCount | None) -> None:
-        # A single text needs no end: the symbol would be one more to learn from one place.
-        # With labels the ends stay: they tell which text a place belongs to.
-        if self.texts == 1 and labels is None:
-            self.length -= 1
-            self.file.truncate(self.length * self.dtype.itemsize)
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        facts = {
-            "dtype": self.dtype.name,
-            "length": self.length,
-            "symbols": self.symbols,
-            "characters": self.characters,
-            "texts": self.texts,
-            "undecodable": self.undecodable,
-        }
-        if labels is not None:
-            facts["labels"] = labels.characters
-            labels.save(self.path.parent / LABELS)
-        (self.path.parent / "corpus.json").write_text(json.dumps(facts))
-
-    def close(self) -> None:
-        self.file.close()
-
-    def _number(self, symbol: int) -> int:
-        if len(self.symbols) == MOST_SYMBOLS - 1:
-            self.symbols.append(UNKNOWN_SYMBOL)
-        if len(self.symbols) == MOST_SYMBOLS:
-            return MOST_SYMBOLS - 1
-        self.symbols.append(symbol)
-        return len(self.symbols) - 1
-
-    def _widen(self) -> None:
-        """The 257th symbol: one byte no longer holds a number, so what is there is rewritten."""
-        self.file.close()
-        narrow = self.path.with_suffix(".narrow")
-        self.path.rename(narrow)
-        self.dtype = np.dtype(np.uint16)
-        self.file = open(self.path, "wb")  # noqa: SIM115
-        with open(narrow, "rb") as file:
-            while piece := file.read(BATCH):
-                self.file.write(np.frombuffer(piece, np.uint8).astype(self.dtype).tobytes())
-        narrow.unlink()
-
-
-def _symbols(text: str, kind: Kind) -> np.ndarray:
-    if kind == "characters":
-        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    parts = text.split(END)
-    end = np.array([END_SYMBOL], np.uint32)
-    arrays = [end] * (2 * len(parts) - 1)
-    arrays[::2] = [np.frombuffer(p.encode("utf-8"), np.uint8).astype(np.uint32) for p in parts]
-    return np.concatenate(arrays)
 
 
 def _open(folder: Path, kind: Kind, known: dict[str, Any], cached: bool) -> Corpus:

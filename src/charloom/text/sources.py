@@ -54,6 +54,7 @@ class Reading:
     field: str | None = None
     lines: bool = False
     label: str | None = None  # a field, or "folder": each text's label
+    deduplicate: bool = False  # leave out texts that occurred before
 
     def __post_init__(self) -> None:
         if self.label == "":
@@ -66,6 +67,10 @@ class Reading:
                     f"{self.encoding!r} is not an encoding Python knows; "
                     "try one such as utf-8, latin-1 or cp1252."
                 ) from None
+        if self.deduplicate and self.label is not None:
+            raise SettingError(
+                "Labelled texts are not deduplicated; drop --label or --deduplicate."
+            )
         if self.field is not None and self.lines:
             raise SettingError(
                 "A text is read by field or by line, not both: drop --field or --lines."
@@ -91,6 +96,10 @@ class Source:
         """The ending that tells the format, with `.gz` looked through."""
         path = self.path.with_suffix("") if self.compressed else self.path
         return path.suffix.lower()
+
+    def holds_texts(self, reading: Reading) -> bool:
+        """Whether the file holds several texts, one a row or line."""
+        return self.suffix in ROW_SUFFIXES or reading.lines
 
     @property
     def compressed(self) -> bool:

@@ -69,15 +69,12 @@ def resume_together(
         return _resume(ranks, folder, again, observer)
 
 
-def _resume(
-    ranks: Ranks, folder: ModelFolder, again: Again, observer: Observer
-) -> LanguageModel:
+def _resume(ranks: Ranks, folder: ModelFolder, again: Again, observer: Observer) -> LanguageModel:
     checkpoint = load_checkpoint(folder.checkpoint) if ranks.leads else None
     saved = share_object(checkpoint.settings if checkpoint else None, ranks)
     if saved["finished"]:
         raise SettingError(
-            f"The training of {folder.path} is complete; "
-            "start another with: charloom train TEXT"
+            f"The training of {folder.path} is complete; start another with: charloom train TEXT"
         )
     settings = Settings.from_dict(saved["settings"])
     with leader_first(ranks):
@@ -93,9 +90,7 @@ def _play(run: Run, checkpoint: Checkpoint | None, notes: list[str]) -> Language
     return _follow(run, run.ranks)
 
 
-def _lead(
-    run: Run, ranks: Ranks, checkpoint: Checkpoint | None, notes: list[str]
-) -> LanguageModel:
+def _lead(run: Run, ranks: Ranks, checkpoint: Checkpoint | None, notes: list[str]) -> LanguageModel:
     data = None
     with run.folder.locked():
         run.start([f"{ranks.size} processes train together.", *notes])
@@ -122,5 +117,7 @@ def _follow(run: Run, ranks: Ranks) -> LanguageModel:
         follow(run.trainer.descent)  # type: ignore[union-attr, arg-type]
         data = share_object(None, ranks)
     if data is None:
-        raise Interrupted("Stopped, as the first process of the run was.", caught[0] if caught else 15)
+        raise Interrupted(
+            "Stopped, as the first process of the run was.", caught[0] if caught else 15
+        )
     return LanguageModel(data)

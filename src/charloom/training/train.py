@@ -29,6 +29,7 @@ def train(
     field: str | None = None,
     lines: bool = False,
     label: str | None = None,
+    deduplicate: bool = False,
     **settings: Any,
 ) -> LanguageModel:
     """Learn from texts, and keep the model in a folder.
@@ -38,7 +39,7 @@ def train(
         model: the folder; by default named after the text, in the current folder.
         overwrite: replace a model that is there already.
         observer: told what happens meanwhile.
-        encoding, lowercase, field, lines, label: how texts are read; see
+        encoding, lowercase, field, lines, label, deduplicate: how texts are read; see
             `charloom train --help`.
         settings: `minutes` (2.0), `validation` (0.1), `start` ("base", "nothing", or a
             model's path; decided by the text where left out), `memory` (True),
@@ -53,7 +54,7 @@ def train(
         Interrupted: if it was stopped; everything is kept.
     """
     paths = [texts] if isinstance(texts, str | Path) else list(texts)
-    reading = Reading(encoding, lowercase, field, lines, label)
+    reading = Reading(encoding, lowercase, field, lines, label, deduplicate)
     chosen = Settings(reading=reading, **settings)
     folder = ModelFolder(Path(model) if model is not None else _named_after(paths))
     observer = observer or Observer()

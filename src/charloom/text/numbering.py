@@ -1,0 +1,132 @@
+"""Symbols to numbers: each symbol gets the next number when it first occurs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .sources import END
+from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind
+
+NUMBERS = "numbers"  # the file's name in a corpus's folder
+BATCH = 1 << 20  # symbols numbered at a time
+MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
+
+
+def batches(texts: Iterator[str]) -> Iterator[str]:
+    """Short texts together: one row at a time would spend its time in calls."""
+    waiting: list[str] = []
+    length = 0
+    for text in texts:
+        waiting.append(text)
+        length += len(text)
+        if length >= BATCH:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield "".join(waiting)
+
+
+class Numbering:
+    """Numbers symbols in the order they first occur, and writes the numbers."""
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self.path, self.kind = path, kind
+        self.file = open(path, "wb")  # noqa: SIM115 (see close)
+        self.table = np.full(0x110000, -1, np.int32)
+        self.symbols: list[int] = []
+        self.dtype: np.dtype = np.dtype(np.uint8)
+        self.length = self.characters = self.texts = self.undecodable = 0
+        self.known, self.narrow = b"", bytes(256)  # of ASCII
+
+    def add(self, text: str) -> None:
+        """Number a piece of text; END in it ends a text."""
+        if not self._add_ascii(text):
+            symbols = symbols_of(text, self.kind)
+            numbers = self.table[symbols]
+            if (numbers < 0).any():
+                for symbol in symbols[np.sort(np.unique(symbols, return_index=True)[1])]:
+                    if self.table[symbol] < 0:
+                        self.table[symbol] = self._number(int(symbol))
+                numbers = self.table[symbols]
+                self._know_ascii()
+            if len(self.symbols) > 256 and self.dtype == np.uint8:
+                self._widen()
+            self.file.write(numbers.astype(self.dtype).tobytes())
+            self.length += len(symbols)
+            self.undecodable += text.count("\ufffd")
+        ends = text.count(END)
+        self.texts += ends
+        self.characters += len(text) - ends
+
+    def _add_ascii(self, text: str) -> bool:
+        """Number a text of ASCII whose symbols are all known: by one table, ten times as fast."""
+        if self.dtype != np.uint8 or "\0" in text:
+            return False
+        text = text.replace(END, "\0")  # whose place in the table is END's
+        if not text.isascii():
+            return False
+        data = text.encode("ascii")
+        if data.translate(None, self.known):
+            return False
+        self.file.write(data.translate(self.narrow))
+        self.length += len(data)
+        return True
+
+    def _know_ascii(self) -> None:
+        numbers = self.table[:128].copy()
+        numbers[0] = self.table[END_SYMBOL]
+        inside = (numbers >= 0) & (numbers < 256)
+        self.known = bytes(np.flatnonzero(inside).tolist())
+        self.narrow = bytes(np.where(inside, numbers, 0).tolist() + [0] * 128)
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of the numbers, which are all on disk then."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return {
+            "dtype": self.dtype.name,
+            "length": self.length,
+            "symbols": self.symbols,
+            "characters": self.characters,
+            "texts": self.texts,
+            "undecodable": self.undecodable,
+        }
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _number(self, symbol: int) -> int:
+        if len(self.symbols) == MOST_SYMBOLS - 1:
+            self.symbols.append(UNKNOWN_SYMBOL)
+        if len(self.symbols) == MOST_SYMBOLS:
+            return MOST_SYMBOLS - 1
+        self.symbols.append(symbol)
+        return len(self.symbols) - 1
+
+    def _widen(self) -> None:
+        """The 257th symbol: one byte no longer holds a number, so what is there is rewritten."""
+        self.file.close()
+        narrow = self.path.with_suffix(".narrow")
+        self.path.rename(narrow)
+        self.dtype = np.dtype(np.uint16)
+        self.file = open(self.path, "wb")  # noqa: SIM115
+        with open(narrow, "rb") as file:
+            while piece := file.read(BATCH):
+                self.file.write(np.frombuffer(piece, np.uint8).astype(self.dtype).tobytes())
+        narrow.unlink()
+
+
+def symbols_of(text: str, kind: Kind) -> np.ndarray:
+    """A text's code points, or the bytes of its UTF-8 form; END is END_SYMBOL in both."""
+    if kind == "characters":
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    parts = text.split(END)
+    end = np.array([END_SYMBOL], np.uint32)
+    arrays = [end] * (2 * len(parts) - 1)
+    arrays[::2] = [np.frombuffer(p.encode("utf-8"), np.uint8).astype(np.uint32) for p in parts]
+    return np.concatenate(arrays)
