@@ -36,12 +36,12 @@ def found_models() -> dict[str, Path | None]:
     return found
 
 
-class CharloomModel(llm.Model):  # type: ignore[misc]
+class CharloomModel(llm.Model):
     """A model of Charloom's, as `llm` uses one."""
 
     can_stream = True
 
-    class Options(llm.Options):  # type: ignore[misc]
+    class Options(llm.Options):
         """What `-o NAME VALUE` may set; see `charloom.Sampling`."""
 
         length: int = Field(500, description="The most characters to write.")

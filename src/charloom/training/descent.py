@@ -41,7 +41,7 @@ class Descent:
         weight_decay: float = 0.0,
     ) -> None:
         self.network, self.batch, self.threads = network, batch, threads
-        self.forward = network  # what a step calls
+        self.forward: Any = network  # what a step calls
         self.parameters = [variable.value for variable in network.trainable_variables]
         # PyTorch's Adam in one fused pass: Keras' own took 3 % more of a step's time.
         self.optimizer = torch.optim.AdamW(self.parameters, fused=True, weight_decay=weight_decay)

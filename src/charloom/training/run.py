@@ -29,7 +29,8 @@ from charloom.text import PIPE, Corpus, Ids, TextError, Vocabulary, build_vocabu
 
 from .checkpoint import Checkpoint, save_checkpoint
 from .folder import ModelFolder
-from .labelled import ends_by_label, labels_in_words, score_by_label, sorted_by_label
+from .labelled import ends_by_label, score_by_label, sorted_by_label
+from .notes import what_is_learned
 from .plan import SMALLEST_SPLIT, Plan, fit_to_text, tuning_plan
 from .progress import Observer
 from .ranks import Ranks, check_alone
@@ -99,8 +100,10 @@ class Run:
 
     def start(self, notes: Iterable[str] = ()) -> Run:
         """Say what is learned, and make what learns it."""
-        self._say_what_is_learned()  # before PyTorch is loaded, which takes seconds
-        for note in notes:
+        for note in [
+            *what_is_learned(self),
+            *notes,
+        ]:  # before PyTorch is loaded: that takes seconds
             self.observer.note(note)
         self.make_trainer()
         return self
@@ -259,45 +262,6 @@ class Run:
         if newline is None or not self.counts.get(ord("\n")):
             return (last,)  # training reads the text as a ring: its start follows its end
         return (newline, newline)
-
-    def _say_what_is_learned(self) -> None:
-        facts, say = self.facts, self.observer.note
-        for name, encoding in list(facts.detected.items())[:5]:
-            say(f"{name} is read as {encoding}: a guess; force another with --encoding.")
-        if facts.undecodable:
-            say(
-                f"{facts.undecodable:,} characters could not be decoded and became \ufffd; "
-                "if that is wrong, name the encoding with --encoding."
-            )
-        several = f" in {facts.texts:,} texts" if facts.texts > 1 else ""
-        say(
-            f"{facts.name}: {facts.characters:,} characters{several} ({facts.encoding}), "
-            f"{len(self.vocabulary.symbols)} different {self.vocabulary.kind}."
-        )
-        if self.corpus.labels is not None:
-            say(f"{len(self.labels):,} labels: {labels_in_words(self.corpus.labels.characters)}.")
-        if self.folding.folded:
-            count = sum(self.folding.folded.values())
-            say(
-                f"{len(self.folding.folded)} characters that occur {count} times in all are too "
-                "rare to learn and count as unknown."
-            )
-        if facts.characters < SMALLEST_SPLIT:
-            say(
-                f"This text is under {SMALLEST_SPLIT:,} characters: too small to hold a part out, "
-                "so there is no honest score, and the model will mostly repeat the text."
-            )
-        elif self.validation is not None:
-            say(
-                f"The last {len(self.validation):,} of {len(self.corpus):,} are held out "
-                f"to validate on{', from every label its share' if self.labels else ''}."
-            )
-        plan, shape = self.plan, self.shape
-        say(
-            f"Network: {plan.layers} LSTM layer{'s' if plan.layers > 1 else ''} of {plan.units} "
-            f"units, {shape.parameters:,} parameters; batch {plan.batch}, {plan.steps} steps, "
-            f"dropout {plan.dropout:g}."
-        )
 
     def _data(self, scores: dict[str, Any]) -> ModelData:
         trainer = self.trainer
