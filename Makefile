@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BACKENDS := .venv-backends
 DEMO := build/demo
 
-.PHONY: install install-backends demo browser test test-backends check bench base-model docs docs-pictures clean
+.PHONY: install install-backends demo browser test test-backends check bench base-model docs docs-pictures dist clean
 
 install: $(VENV)/installed
 
@@ -86,6 +86,10 @@ docs: install
 docs-pictures: install browser
 	$(BIN)/python docs/write_lesson.py --run
 	$(BIN)/python docs/take_pictures.py
+
+# The wheel and the sdist, in dist/.
+dist: install
+	$(BIN)/python -m build
 
 clean:
 	rm -rf $(VENV) $(BACKENDS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
