@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 import charloom
@@ -24,6 +25,7 @@ from charloom.model import load_model
 from charloom.text import Ids
 from charloom.training import choose_plan
 from charloom.training.clock import Clock
+from charloom.training.feed import Feed
 from charloom.training.plan import Plan, fit_to_text, warm_up_and_decay
 from charloom.training.streams import Streams
 from conftest import run_charloom, run_here
@@ -478,3 +480,17 @@ def test_another_backend_is_one_sentence(othello: Path, tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "unset it" in result.stderr
     assert not (tmp_path / "m").exists()
+
+
+def test_a_text_that_lies_where_it_is_learned_is_read_as_from_the_disk() -> None:
+    """As on a GPU that holds all of it; here the processor stands in for one."""
+    for symbols in (200, 700):
+        table = np.random.default_rng(0).permutation(symbols)
+        ids = Ids(np.random.default_rng(1).integers(symbols, size=5000), table)
+        streams = Streams(ids, batch=6, steps=50, seed=2)
+        sent, resident = (Feed(streams, torch.device("cpu")) for _ in range(2))
+        resident.keep()
+        for epoch, step in ((0, 0), (1, 3), (1, streams.steps_per_epoch - 1)):
+            for one, other in zip(sent.read(epoch, step), resident.read(epoch, step), strict=True):
+                assert torch.equal(one, other)
+                assert one.dtype == other.dtype == torch.int64

@@ -11,6 +11,7 @@ from charloom.model import Weights
 from charloom.model.network import Network
 from charloom.text import Ids
 
+from .feed import Feed
 from .streams import Streams
 from .threads import Threads
 
@@ -46,6 +47,7 @@ class Descent:
         # PyTorch's Adam in one fused pass: Keras' own took 3 % more of a step's time.
         self.optimizer = torch.optim.AdamW(self.parameters, fused=True, weight_decay=weight_decay)
         self.streams = Streams(ids, batch, steps, seed)
+        self.feed = Feed(self.streams, self.parameters[0].device)
         self.states = network.initial_states(batch)
 
     @property
@@ -61,9 +63,8 @@ class Descent:
         return self.threads.timed(lambda: self._step(epoch, epoch_step, learning_rate))
 
     def _step(self, epoch: int, epoch_step: int, learning_rate: float) -> tuple[float, int]:
-        x_BxT, y_BxT = self.read(epoch, epoch_step)
-        labels = self.streams.read_labels(epoch, epoch_step)
-        labels_BxT = None if labels is None else torch.from_numpy(labels).to(x_BxT.device)
+        x_BxT, y_BxT = self.feed.read(epoch, epoch_step)
+        labels_BxT = self.feed.read_labels(epoch, epoch_step)
         logits_BxTxV, states = self.forward(x_BxT, self.states, training=True, labels=labels_BxT)
         loss = torch.nn.functional.cross_entropy(logits_BxTxV.flatten(0, 1), y_BxT.flatten())
         self.states = [(h.detach(), c.detach()) for h, c in states]
@@ -77,12 +78,6 @@ class Descent:
     def set_arrays(self, weights: Weights) -> None:
         """Take a network's weights by name; the optimizer's moments stay."""
         self.network.set_arrays(weights)
-
-    def read(self, epoch: int, step: int) -> tuple[Any, Any]:
-        """The ids at one place, and those after them, as tensors."""
-        device = self.parameters[0].device
-        x, y = self.streams.read(epoch, step)
-        return torch.from_numpy(x).to(device), torch.from_numpy(y.copy()).to(device)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """All that a step changes, for a checkpoint."""

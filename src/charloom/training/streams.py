@@ -31,14 +31,15 @@ class Streams:
 
         The last step of an epoch may be shorter than T.
         """
-        ids_BxT = self.ids.at(self._places(epoch, step))
+        ids_BxT = self.ids.at(self.places(epoch, step))
         return ids_BxT[:, :-1], ids_BxT[:, 1:]
 
     def read_labels(self, epoch: int, step: int) -> np.ndarray | None:
         """The labels of the ids that come after each, (B, T); None where there are none."""
-        return self.ids.labels_at(self._places(epoch, step)[:, 1:])
+        return self.ids.labels_at(self.places(epoch, step)[:, 1:])
 
-    def _places(self, epoch: int, step: int) -> np.ndarray:
+    def places(self, epoch: int, step: int) -> np.ndarray:
+        """Where in the text a step reads, (B, T + 1): its ids, and the one after the last."""
         n = len(self.ids)
         offset = int(np.random.default_rng([self.seed, epoch]).integers(n))
         starts_B = offset + np.arange(self.batch)[self.rows] * self.length

@@ -165,7 +165,7 @@ class Trainer:
 
     def _warm_up(self) -> None:
         """What is slow only once (kernels chosen, threads started), before the clock starts."""
-        x, _ = self.descent.read(0, 0)
+        x, _ = self.descent.feed.read(0, 0)
         self.network(x, self.descent.states)
         if self.task.validation is not None:
             self._score(self.task.validation[0:WARM_UP])
