@@ -150,7 +150,7 @@ def test_a_text_that_changes_while_it_is_read_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "log.txt", "line\n" * 100)
-    survey = corpus_module.survey
+    survey = corpus_module.survey_all
 
     def grow(*arguments):
         result = survey(*arguments)
@@ -158,7 +158,7 @@ def test_a_text_that_changes_while_it_is_read_is_not_kept(
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_module, "survey", grow)
+        patch.setattr(corpus_module, "survey_all", grow)
         with pytest.raises(TextError, match="changed while it was read"):
             prepare([path])
     assert not prepare([path]).cached

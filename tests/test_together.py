@@ -88,7 +88,7 @@ def test_a_killed_process_ends_the_run_and_torchrun_begins_it_where_it_was(
 ) -> None:
     script = tmp_path / "train.py"
     script.write_text(WITH_CHECKPOINTS)
-    arguments = ("train", othello, "-o", tmp_path / "m", *SETTINGS, "--epochs", 40)
+    arguments = ("train", othello, "-o", tmp_path / "m", *SETTINGS, "--epochs", 8)
     process = torchrun(*arguments, restarts=1, code=str(script))
     checkpoint = tmp_path / "m" / "training" / "checkpoint.safetensors"
     end = time.monotonic() + 90
@@ -106,7 +106,7 @@ def test_a_killed_process_ends_the_run_and_torchrun_begins_it_where_it_was(
     assert process.returncode == 0, errors
     assert "Another process of this run has ended" in errors
     scores = charloom.load(tmp_path / "m").scores
-    assert scores["epochs"] > 39
+    assert scores["epochs"] > 7.9
     run_charloom("train", othello, "-o", tmp_path / "whole", *SETTINGS, "--epochs", 1)
     assert (
         load_file(tmp_path / "m/model.safetensors").keys()

@@ -87,9 +87,9 @@ def ranks_of_this_run() -> Ranks | None:
     return Ranks(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
 
 
-def is_restart() -> bool:
-    """Whether torchrun has started the run again because a process had ended."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def restarts() -> int:
+    """How often torchrun has started the run again because a process had ended."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def check_alone(ranks: Ranks | None) -> None:
@@ -119,7 +119,13 @@ def joined(ranks: Ranks | None) -> Iterator[None]:
     # gloo carries what lies in ordinary memory, the orders and states, in any case.
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     with together():
-        torch.distributed.init_process_group(backend, timeout=PATIENCE)
+        store, _, _ = next(torch.distributed.rendezvous("env://", ranks.rank, ranks.size))
+        # torchrun keeps its store when it starts all again, with the addresses that the processes
+        # had before: without a place of their own the new ones would look for each other there.
+        store = torch.distributed.PrefixStore(f"charloom-{restarts()}", store)
+        torch.distributed.init_process_group(
+            backend, timeout=PATIENCE, store=store, rank=ranks.rank, world_size=ranks.size
+        )
     try:
         yield
     finally:

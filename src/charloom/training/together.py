@@ -12,7 +12,7 @@ from charloom.text import Corpus, SettingError
 from .checkpoint import Checkpoint, load_checkpoint
 from .folder import ModelFolder
 from .progress import Observer
-from .ranks import Parted, Ranks, is_restart, joined, leader_first, share_object
+from .ranks import Parted, Ranks, joined, leader_first, restarts, share_object
 from .run import Run
 from .settings import Settings
 from .signals import Interrupted, caught_signals
@@ -49,7 +49,7 @@ def train_together(
     """
     observer = observer if ranks.leads else Observer()
     with joined(ranks):
-        goes_on = ranks.leads and is_restart() and folder.checkpoint.exists()
+        goes_on = ranks.leads and restarts() > 0 and folder.checkpoint.exists()
         if share_object(goes_on, ranks):
             return _resume(ranks, folder, again, observer)
         if ranks.leads:
