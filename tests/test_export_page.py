@@ -68,6 +68,23 @@ def test_its_logits_are_numpys(page: Page, model: LanguageModel, halved: Languag
     np.testing.assert_allclose(found, expected_logits(model.data), atol=1e-2)
 
 
+def test_a_browser_without_webassembly_gives_the_same(page: Page, model: LanguageModel) -> None:
+    assert page.evaluate("model.products.run !== null")
+    ids = some_ids(model.data).tolist()[:200]
+    plainly = page.evaluate(
+        """ids => {
+          const lanes = Products.prototype.lanes;
+          Products.prototype.lanes = () => null;
+          const plain = new Model(ABOUT, WEIGHTS);
+          Products.prototype.lanes = lanes;
+          const state = plain.initialState();
+          return ids.map(id => [...plain.step(id, state)]);
+        }""",
+        ids,
+    )
+    np.testing.assert_allclose(np.array(plainly), page.evaluate(LOGITS, ids), atol=1e-4)
+
+
 @pytest.mark.parametrize(("temperature", "top_p"), [("0.8", "1"), ("1.5", "0.6"), ("0", "1")])
 def test_it_writes_what_numpy_writes(
     page: Page, halved: LanguageModel, temperature: str, top_p: str

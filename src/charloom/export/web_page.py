@@ -18,7 +18,7 @@ from charloom.model import ModelData, write_atomically
 from charloom.text import STAND_INS
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("model.js", "sampler.js", "page.js")
+SCRIPTS = ("lanes.js", "model.js", "sampler.js", "page.js")
 
 
 def write_html(data: ModelData, path: Path, name: str) -> None:

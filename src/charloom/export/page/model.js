@@ -22,52 +22,6 @@ function halvesOf(base64) {
   return new Uint16Array(bytes.buffer);
 }
 
-/** A matrix of some rows and columns, turned: one row for each column. */
-function turned(matrix, rows, columns) {
-  const other = new Float32Array(matrix.length);
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      other[column * rows + row] = matrix[row * columns + column];
-    }
-  }
-  return other;
-}
-
-/**
- * Adds a vector times a matrix to `sums`.
- * Four columns at a time: their sums wait for one another less than one alone would for itself.
- */
-function addProduct(vector, matrixTurned, sums) {
-  const length = vector.length;
-  let column = 0;
-  for (; column + 4 <= sums.length; column += 4) {
-    const first = column * length;
-    const second = first + length;
-    const third = second + length;
-    const fourth = third + length;
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    let d = 0;
-    for (let row = 0; row < length; row += 1) {
-      const value = vector[row];
-      a += value * matrixTurned[first + row];
-      b += value * matrixTurned[second + row];
-      c += value * matrixTurned[third + row];
-      d += value * matrixTurned[fourth + row];
-    }
-    sums[column] += a;
-    sums[column + 1] += b;
-    sums[column + 2] += c;
-    sums[column + 3] += d;
-  }
-  for (; column < sums.length; column += 1) {
-    let a = 0;
-    for (let row = 0; row < length; row += 1) a += vector[row] * matrixTurned[column * length + row];
-    sums[column] += a;
-  }
-}
-
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 class Model {
@@ -86,22 +40,21 @@ class Model {
     }
     const { units, layers, vocabulary: size, embedding } = about.network;
     Object.assign(this, { about, units, size });
-    this.layers = [];
+    const matrices = [{ rows: units, columns: size, values: tensors["dense.kernel"] }];
+    this.biases = [];
     for (let layer = 0; layer < layers; layer += 1) {
-      const inputs = layer ? units : embedding;
-      this.layers.push({
-        kernel: turned(tensors[`lstm_${layer}.kernel`], inputs, 4 * units),
-        recurrent: turned(tensors[`lstm_${layer}.recurrent_kernel`], units, 4 * units),
-        bias: tensors[`lstm_${layer}.bias`],
-      });
+      const [inputs, columns] = [layer ? units : embedding, 4 * units];
+      matrices.push({ rows: inputs, columns, values: tensors[`lstm_${layer}.kernel`] });
+      matrices.push({ rows: units, columns, values: tensors[`lstm_${layer}.recurrent_kernel`] });
+      this.biases.push(tensors[`lstm_${layer}.bias`]);
     }
-    this.dense = turned(tensors["dense.kernel"], units, size);
+    this.products = new Products(matrices);
     this.denseBias = tensors["dense.bias"];
     // What the first layer makes of each id: one row for each.
     this.table = Array.from({ length: size }, (_, id) => {
       const row = tensors["embedding.embeddings"].slice(id * embedding, (id + 1) * embedding);
-      const gates = Float32Array.from(this.layers[0].bias);
-      addProduct(row, this.layers[0].kernel, gates);
+      const gates = Float32Array.from(this.biases[0]);
+      this.products.add(1, row, gates);
       return gates;
     });
     this.gates = new Float32Array(4 * units);
@@ -109,18 +62,17 @@ class Model {
 
   /** Nothing read: h and c for each layer. */
   initialState() {
-    return this.layers.map(() => [new Float32Array(this.units), new Float32Array(this.units)]);
+    return this.biases.map(() => [new Float32Array(this.units), new Float32Array(this.units)]);
   }
 
   /** Reads one id; `state` is changed in place. The logits of the next id. */
   step(id, state) {
     const { units, gates } = this;
     let below = null;
-    this.layers.forEach((layer, number) => {
-      const [h, c] = state[number];
-      gates.set(number ? layer.bias : this.table[id]);
-      if (number) addProduct(below, layer.kernel, gates);
-      addProduct(h, layer.recurrent, gates);
+    state.forEach(([h, c], number) => {
+      gates.set(number ? this.biases[number] : this.table[id]);
+      if (number) this.products.add(1 + 2 * number, below, gates);
+      this.products.add(2 + 2 * number, h, gates);
       for (let unit = 0; unit < units; unit += 1) {
         const cell =
           sigmoid(gates[units + unit]) * c[unit] +
@@ -131,7 +83,7 @@ class Model {
       below = h;
     });
     const logits = Float32Array.from(this.denseBias);
-    addProduct(below, this.dense, logits);
+    this.products.add(0, below, logits);
     return logits;
   }
 
