@@ -36,8 +36,7 @@ def expectations(characters: int, start: str) -> list[str]:
 def _start(characters: int, tuned: bool) -> str:
     if tuned:
         return (
-            "The model that comes with Charloom can read English already, and this text is of "
-            "its kind: it is tuned to yours."
+            "The model that comes with Charloom can read English already: it is tuned to your text."
         )
     if characters >= 500_000:
         return "There is enough here for a model that learns from your text alone."
