@@ -12,7 +12,8 @@ import pytest
 
 import charloom
 from charloom.model import grown, load_base, transfer
-from charloom.text import Vocabulary
+from charloom.text import Reading, Vocabulary
+from charloom.training import Settings, begin
 
 
 class Notes(charloom.Observer):
@@ -68,6 +69,23 @@ def test_time_is_kept(letter: Path, tmp_path: Path) -> None:
     model = charloom.train(letter, tmp_path / "model", minutes=0.1)
     assert model.scores["seconds"] <= 0.1 * 60 * 1.5
     assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("def area(width, height):\n    return width * height  # in metres\n\n\n", "base"),
+        ("En un lugar de la Mancha, cuyo nombre no recuerda nadie, vivía un hidalgo.\n", "nothing"),
+    ],
+)
+def test_a_small_text_of_another_kind_needs_to_be_english(
+    text: str, start: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(text * 30, "utf-8")
+    _, settings, notes = begin([path], Reading(), Settings())
+    assert settings.start == start
+    assert len(notes) == 1
 
 
 def test_another_script_starts_from_nothing(tmp_path: Path) -> None:
