@@ -112,6 +112,8 @@ def joined(ranks: Ranks | None) -> Iterator[None]:
         yield
         return
     import torch
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
     on_gpu = torch.cuda.is_available()
     if on_gpu:
@@ -119,10 +121,10 @@ def joined(ranks: Ranks | None) -> Iterator[None]:
     # gloo carries what lies in ordinary memory, the orders and states, in any case.
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     with together():
-        store, _, _ = next(torch.distributed.rendezvous("env://", ranks.rank, ranks.size))
+        store, _, _ = next(rendezvous("env://", ranks.rank, ranks.size))
         # torchrun keeps its store when it starts all again, with the addresses that the processes
         # had before: without a place of their own the new ones would look for each other there.
-        store = torch.distributed.PrefixStore(f"charloom-{restarts()}", store)
+        store = PrefixStore(f"charloom-{restarts()}", store)
         torch.distributed.init_process_group(
             backend, timeout=PATIENCE, store=store, rank=ranks.rank, world_size=ranks.size
         )
