@@ -710,7 +710,7 @@ def test_names_are_one_line_of_what_can_be_printed() -> None:
 
 def test_what_to_expect_grows_with_the_text() -> None:
     assert "mostly repeats the text" in expectations(500, "base")[1]
-    assert "tuned to yours" in expectations(50_000, "base")[0]
+    assert "tuned to your text" in expectations(50_000, "base")[0]
     assert "not of its kind" in expectations(50_000, "nothing")[0]
     assert "about 33%" in expectations(135_000_000, "nothing")[2]
     sizes = [500, 10_000, 400_000, 1_000_000, 5_000_000, 80_000_000]
