@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 import charloom
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # What Charloom caches while it is tested stays out of the user's own cache.
 TESTS = Path(__file__).parent
@@ -50,6 +56,20 @@ def trained_bytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text.write_text("“Größe” – naïve café, 東京 и Москва; été 🎭.\n" * 60, "utf-8")
     charloom.train(text, folder / "bytes", vocabulary="bytes", units=48, epochs=3, lines=True)
     return folder / "bytes"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("These tests need Chromium; install it with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=chromium)
+        yield one
+        one.close()
 
 
 def run_here(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import charloom
 from charloom.export.base import in_half, network_alone
@@ -17,14 +16,6 @@ from charloom.language_model import LanguageModel
 from test_export import PIECE, SEED, expected_logits, some_ids
 
 LOGITS = "ids => { const s = model.initialState(); return ids.map(id => [...model.step(id, s)]); }"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=["characters", "bytes"])

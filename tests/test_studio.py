@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +22,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import charloom
 from charloom.model import ModelData, NetworkShape, save_model
@@ -33,7 +32,6 @@ from charloom.studio.texts import clean_name
 from charloom.text import build_vocabulary
 from studio_process import Studio, command_for, events_of, free_port
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PAGE = Path(charloom.__file__).parent / "studio" / "page"
 BRIEF = 0.05  # minutes of the trainings here
 PATIENCE = 120_000  # milliseconds that a training may take to begin and end, on a busy machine
@@ -47,16 +45,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One studio for all tests that need none of their own; it begins without a folder."""
     with contextlib.closing(Studio(tmp_path_factory.mktemp("studio") / "kept")) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail("These tests need Chromium; install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield one
-        one.close()
 
 
 @pytest.fixture

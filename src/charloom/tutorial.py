@@ -11,7 +11,6 @@ It runs on each of Keras' backends; KERAS_BACKEND chooses, before Python starts.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from charloom.model import read_tutorial_weights, write_atomically
+from charloom.model import read_tutorial_weights, save_whole
 from charloom.model.lstm import FastLSTM, keras
 from charloom.model.shape import MOST_UNITS
 from charloom.text import (
@@ -29,7 +28,6 @@ from charloom.text import (
     check_dropout,
     check_whole,
     read_lowercase,
-    writing_to,
 )
 from charloom.training import Interrupted, caught_signals
 
@@ -195,11 +193,7 @@ def save(model: Any, file: Path) -> None:
     Raises:
         StorageError: if the file cannot be written; what was there before is untouched.
     """
-    # By way of another folder: HDF5 writes in pieces, and a full disk would leave some.
-    with tempfile.TemporaryDirectory() as folder, writing_to(file):
-        whole = Path(folder) / f"all{SUFFIX}"
-        model.save_weights(whole)
-        write_atomically(file, whole.read_bytes())
+    save_whole(file, SUFFIX, model.save_weights)
 
 
 def load(file: str | Path, recipe: Recipe, classes: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +96,7 @@ def train(texts: tuple[str, ...], **options: Any) -> None:
     chosen from the text's size and the time.
     """
     from charloom.text import SettingError
-    from charloom.training import resume, train
+    from charloom.training import ranks_of_this_run, resume, train
 
     if not texts and not options["resume"]:
         raise SettingError("Name a text to learn from, as in: charloom train othello.txt")
@@ -109,7 +108,8 @@ def train(texts: tuple[str, ...], **options: Any) -> None:
         trained = resume(model, observer=observer)
     else:
         trained = train(texts, output, observer=observer, **options)
-    if as_json and os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+    ranks = ranks_of_this_run()
+    if as_json and (ranks is None or ranks.leads):  # of several processes one speaks
         click.echo(json.dumps(trained.scores))
 
 

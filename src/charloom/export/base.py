@@ -13,43 +13,34 @@ from charloom.text import SettingError, StorageError
 
 
 @dataclass(frozen=True)
-class Precision:
-    """How many bytes a weight takes, and its NumPy type."""
-
-    name: str
-    dtype: type[np.generic]
-
-
-SINGLE, HALF = Precision("float32", np.float32), Precision("float16", np.float16)
-
-
-@dataclass(frozen=True)
 class Format:
     """A format that models are exported to.
 
     Args:
         write: makes it of a model, at a path that is free.
-        suffix: what its path ends in; a folder's has no dot.
-        about: one line, for people who choose.
+        suffix: what its path ends in.
     """
 
     write: Callable[[ModelData, Path, str], None]
     suffix: str
-    about: str
-
-    @property
-    def is_folder(self) -> bool:
-        return not self.suffix.startswith(".")
 
 
 def network_alone(data: ModelData) -> ModelData:
-    """The model without the memory of its text, and without its path: what may be given away.
+    """The model without the memory of its text, and without its own path: to be given away.
 
     What it writes is what the network alone expects; the memory needs Charloom.
     """
-    text = {name: value for name, value in data.text.items() if name != "paths"}
     scores = {name: value for name, value in data.scores.items() if name != "model"}
-    return replace(data, memory=None, remembered=(), text=text, scores=scores)
+    return replace(data, memory=None, remembered=(), scores=scores)
+
+
+def embeddings_of(data: ModelData) -> np.ndarray:
+    """The characters' embeddings; of a model with labels, under all of them evenly."""
+    embeddings = data.weights["embedding.embeddings"]
+    if not data.shape.labels:
+        return embeddings
+    labels = data.weights["labels.embeddings"].mean(axis=0, dtype=np.float32)
+    return (embeddings.astype(np.float32) + labels).astype(embeddings.dtype)
 
 
 def in_half(data: ModelData) -> ModelData:

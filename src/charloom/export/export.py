@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from charloom.language_model import LanguageModel, load
-from charloom.model import model_file
+from charloom.model import model_name
 from charloom.text import SettingError
 
 from . import huggingface, keras_model, numpy_program, onnx_model, web_page
 from .base import Format, check_free, in_half, network_alone
 
 FORMATS = {
-    "html": Format(web_page.write_html, ".html", "one web page that writes, without a network"),
-    "onnx": Format(onnx_model.write_onnx, ".onnx", "for onnxruntime, on servers and in browsers"),
-    "keras": Format(
-        keras_model.write_keras, ".keras", "a plain Keras model, on any of its backends"
-    ),
-    "keras-weights": Format(
-        keras_model.write_keras_weights, ".weights.h5", "the weights of that model alone"
-    ),
-    "hf": Format(huggingface.write_folder, "-hf", "a folder for the Hugging Face hub"),
-    "numpy": Format(numpy_program.write_folder, "-numpy", "a Python file that needs NumPy alone"),
+    "html": Format(web_page.write_html, ".html"),
+    "onnx": Format(onnx_model.write_onnx, ".onnx"),
+    "keras": Format(keras_model.write_keras, ".keras"),
+    "keras-weights": Format(keras_model.write_keras_weights, ".weights.h5"),
+    "hf": Format(huggingface.write_folder, "-hf"),
+    "numpy": Format(numpy_program.write_folder, "-numpy"),
 }
 
 
@@ -55,7 +51,7 @@ def export_model(
     chosen = FORMATS[to]
     if half and to.startswith("keras"):
         raise SettingError("Keras keeps weights in single precision; leave --half out.")
-    name = "model" if isinstance(model, LanguageModel) else _name_of(model)
+    name = "model" if isinstance(model, LanguageModel) else model_name(model)
     path = Path(output) if output is not None else Path(f"{name}{chosen.suffix}")
     check_free(path, overwrite)
     loaded = model if isinstance(model, LanguageModel) else load(model)
@@ -64,9 +60,3 @@ def export_model(
         data = in_half(data)
     chosen.write(data, path, name)
     return path
-
-
-def _name_of(model: str | Path) -> str:
-    """What a model is called: its folder, or its file where that has a name of its own."""
-    file = model_file(model).absolute()
-    return file.parent.name if file.stem == "model" else file.stem

@@ -14,6 +14,8 @@ import numpy as np
 from charloom.model import ModelData, write_atomically
 from charloom.text import SettingError
 
+from .base import embeddings_of
+
 OPSET = 17  # what onnxruntime and onnxruntime-web have had since 2022
 IR_VERSION = 8
 
@@ -60,14 +62,10 @@ def build(data: ModelData, name: str) -> Any:
     def value(label: str, kind: int, *sizes: str | int) -> Any:
         return helper.make_tensor_value_info(label, kind, list(sizes))
 
-    embeddings = weights["embedding.embeddings"]
-    if shape.labels:  # all of them evenly
-        embeddings = embeddings + weights["labels.embeddings"].mean(axis=0, dtype=np.float32)
-        embeddings = embeddings.astype(weights["dense.bias"].dtype)
     first, direction = constant("axes_0", np.array([0])), constant("axes_1", np.array([1]))
     # ONNX has time before batch.
     x = node("Transpose", ["ids"], ["ids_TxB"], perm=[1, 0])
-    x = node("Gather", [constant("embeddings", embeddings), x], ["embedded_TxBxE"])
+    x = node("Gather", [constant("embeddings", embeddings_of(data)), x], ["embedded_TxBxE"])
     inputs, outputs = [value("ids", TensorProto.INT64, "batch", "time")], []
     for layer in range(shape.layers):
         kernel, recurrent, bias = (

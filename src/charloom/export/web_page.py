@@ -12,10 +12,10 @@ import json
 from pathlib import Path
 from string import Template
 
-import numpy as np
-
 from charloom.model import ModelData, write_atomically
 from charloom.text import STAND_INS
+
+from .base import embeddings_of
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("lanes.js", "model.js", "sampler.js", "page.js")
@@ -28,13 +28,9 @@ def write_html(data: ModelData, path: Path, name: str) -> None:
 
 def page(data: ModelData, name: str) -> str:
     """The page of a model whose weights are in half precision."""
-    weights = dict(data.weights)
+    weights = {**data.weights, "embedding.embeddings": embeddings_of(data)}
     shape = data.shape.tensors()
-    if data.shape.labels:  # all of them evenly
-        labels = weights["labels.embeddings"].astype(np.float32).mean(axis=0)
-        mixed = weights["embedding.embeddings"].astype(np.float32) + labels
-        weights["embedding.embeddings"] = mixed.astype(np.float16)
-        del shape["labels.embeddings"]
+    shape.pop("labels.embeddings", None)
     about = {
         "network": data.shape.to_dict(),
         "vocabulary": json.loads(data.vocabulary.to_json()),

@@ -57,8 +57,8 @@ class Memory:
         return nodes_BxK, match_Bx2
 
     # One text alone goes by plain numbers: a call of NumPy costs a microsecond or two, whatever it
-    # works on, and so few numbers are faster without. Of 320 units with this memory that writes
-    # 5,000 characters/s; by way of arrays it was 3,100.
+    # works on, and so few numbers are faster without: with 320 units and this memory a step took
+    # 0.26 ms, and 0.44 ms by way of arrays.
 
     def advance(self, ids_B: np.ndarray, state: MemoryState) -> None:
         """Read one id of every text; `state` is updated in place."""

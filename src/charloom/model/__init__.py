@@ -11,9 +11,11 @@ from .file import (
     checked_tensors,
     load_model,
     model_file,
+    model_name,
     opened,
     save_model,
     save_tensors,
+    save_whole,
     write_atomically,
 )
 from .keras_weights import TutorialWeights, read_tutorial_weights
@@ -31,10 +33,12 @@ __all__ = [
     "load_base",
     "load_model",
     "model_file",
+    "model_name",
     "opened",
     "read_tutorial_weights",
     "save_model",
     "save_tensors",
+    "save_whole",
     "transfer",
     "write_atomically",
 ]

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,12 @@ def model_file(path: str | Path) -> Path:
     """The file that `path` (a model's folder, or the file itself) means."""
     path = Path(path)
     return path / FILE_NAME if path.is_dir() else path
+
+
+def model_name(path: str | Path) -> str:
+    """What a model is called: its folder, or its file where that has a name of its own."""
+    file = model_file(path).absolute()
+    return file.parent.name if file.stem == "model" else file.stem
 
 
 def save_model(path: Path, data: ModelData) -> None:
@@ -204,6 +210,24 @@ def save_tensors(path: Path, tensors: Weights, metadata: dict[str, str]) -> None
 
     content = save({name: np.asarray(a, order="C") for name, a in tensors.items()}, metadata)
     write_atomically(path, content)
+
+
+def save_whole(path: Path, ending: str, save: Callable[[Path], None]) -> None:
+    """Write a file that a library writes in pieces: by way of another folder, as a full disk would
+    leave some of them.
+
+    Args:
+        path: the file.
+        ending: what the library wants its name to end in.
+        save: writes it at the path that it is given.
+
+    Raises:
+        StorageError: if it cannot be written; what was there before is untouched.
+    """
+    with tempfile.TemporaryDirectory() as folder, writing_to(path):
+        whole = Path(folder) / f"all{ending}"
+        save(whole)
+        write_atomically(path, whole.read_bytes())
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from charloom.memory import Search
-from charloom.model import load_model, model_file
+from charloom.model import load_model, model_file, model_name
 from charloom.scoring import Reading, Score
 from charloom.text import SettingError
 from charloom.writing import (
@@ -47,7 +47,7 @@ class Served:
     def __init__(self, path: str | Path, limits: Limits) -> None:
         self.file, self.limits = model_file(path).absolute(), limits
         self.data = load_model(path)
-        self.name = name_of(self.file)
+        self.name = model_name(self.file)
         self.stamp = _stamp(self.file)
         self.created = int(self.stamp[0] / 1e9)
         # Called from the batcher's thread; set by whoever passes the news on.
@@ -136,11 +136,6 @@ class Served:
             if self._search is None:
                 self._search = Search(remembered(self.data))
             return CopyLimit(self.data, most, self._search)
-
-
-def name_of(file: Path) -> str:
-    """What a model is called: its folder, or its file where that has a name of its own."""
-    return file.parent.name if file.stem == "model" else file.stem
 
 
 def load_all(paths: list[str], limits: Limits) -> dict[str, Served]:

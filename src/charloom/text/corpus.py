@@ -27,7 +27,7 @@ import numpy as np
 from .errors import StorageError, TextError
 from .ids import Ids, Stretches
 from .labels import LabelCount, Labels, cut
-from .numbering import BATCH, NUMBERS, Numbering, batches, symbols_of
+from .numbering import BATCH, NUMBERS, number_texts, symbols_of
 from .shards import build_shards, join_shards, processes_for, survey_all
 from .sources import END, Reading, Source, Survey, find_sources, pieces, survey
 from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind, Vocabulary
@@ -261,10 +261,8 @@ def _build(
         facts = joined(temporary / NUMBERS) if joined is not None else None
         if facts is None:
             encodings = [seen.encoding for seen in surveys]
-            with contextlib.closing(Numbering(temporary / NUMBERS, kind)) as numbering:
-                for batch in batches(_all_pieces(sources, encodings, reading, labels)):
-                    numbering.add(batch)
-                facts = numbering.facts()
+            texts = _all_pieces(sources, encodings, reading, labels)
+            facts = number_texts(texts, temporary / NUMBERS, kind)
         # A single text needs no end: the symbol would be one more to learn from one place.
         # With labels the ends stay: they tell which text a place belongs to.
         if facts["texts"] == 1 and labels is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,14 @@ class Numbering:
             while piece := file.read(BATCH):
                 self.file.write(np.frombuffer(piece, np.uint8).astype(self.dtype).tobytes())
         narrow.unlink()
+
+
+def number_texts(texts: Iterator[str], path: Path, kind: Kind) -> dict[str, Any]:
+    """Write the numbers of texts; what is known of them."""
+    with contextlib.closing(Numbering(path, kind)) as numbering:
+        for batch in batches(texts):
+            numbering.add(batch)
+        return numbering.facts()
 
 
 def symbols_of(text: str, kind: Kind) -> np.ndarray:

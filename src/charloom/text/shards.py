@@ -29,7 +29,7 @@ import numpy as np
 
 from . import errors
 from .errors import CharloomError, StorageError
-from .numbering import BATCH, MOST_SYMBOLS, NUMBERS, Numbering, batches
+from .numbering import BATCH, MOST_SYMBOLS, NUMBERS, number_texts
 from .sources import Reading, Source, Survey, pieces, survey
 from .vocabulary import Kind
 
@@ -114,9 +114,8 @@ def join_shards(shards: Sequence[Task], path: Path, processes: int) -> Task | No
 
 
 def _key(seen: Survey, source: Source) -> str:
-    return hashlib.sha256(f"{source.suffix} {seen.encoding} {seen.sha256}".encode()).hexdigest()[
-        :16
-    ]
+    made_of = f"{source.suffix} {seen.encoding} {seen.sha256}"
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def _plain(source: Source) -> Task:
@@ -179,17 +178,15 @@ def _survey(task: Task) -> Task:
 
 def _number(task: Task) -> Task:
     folder = Path(task["folder"])
-    facts = folder / "shard.json"
-    if facts.exists():
-        found: Task = json.loads(facts.read_text())
+    made = folder / "shard.json"
+    if made.exists():
+        found: Task = json.loads(made.read_text())
         return found
     temporary = Path(tempfile.mkdtemp(prefix="shard-", dir=folder.parent))
     try:
         texts = pieces(_source(task["source"]), task["encoding"], Reading(**task["reading"]))
-        with contextlib.closing(Numbering(temporary / NUMBERS, task["kind"])) as numbering:
-            for batch in batches(texts):
-                numbering.add(batch)
-            found = {**numbering.facts(), "folder": str(folder)}
+        facts = number_texts(texts, temporary / NUMBERS, task["kind"])
+        found = {**facts, "folder": str(folder)}
         (temporary / "shard.json").write_text(json.dumps(found))
         temporary.rename(folder)
     finally:

@@ -4,6 +4,7 @@ from .adaptive import AdaptiveScore, score_adaptively
 from .folder import ModelFolder
 from .plan import SMALLEST_SPLIT, Plan, choose_plan
 from .progress import Check, Observer, Observers, Progress
+from .ranks import ranks_of_this_run
 from .settings import Settings
 from .signals import Interrupted, caught_signals
 from .start import begin
@@ -23,6 +24,7 @@ __all__ = [
     "begin",
     "caught_signals",
     "choose_plan",
+    "ranks_of_this_run",
     "resume",
     "score_adaptively",
     "train",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from charloom.model import opened, save_tensors
-from charloom.text import ModelError
+from charloom.text import ModelError, SettingError
 
 from .progress import Check, Progress
 
@@ -79,6 +79,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise ModelError(f"{path} is damaged; start the training again.") from None
         arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
     return Checkpoint(settings, progress, arrays)
+
+
+def check_unfinished(settings: dict[str, Any], model: Path) -> None:
+    """Make sure that a checkpoint's run can be gone on with.
+
+    Raises:
+        SettingError: if it is complete.
+    """
+    if settings["finished"]:
+        raise SettingError(
+            f"The training of {model} is complete; start another with: charloom train TEXT"
+        )
 
 
 class Saver:

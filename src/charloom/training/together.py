@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from charloom.language_model import LanguageModel
-from charloom.text import Corpus, SettingError
+from charloom.text import Corpus
 
-from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint import Checkpoint, check_unfinished, load_checkpoint
 from .folder import ModelFolder
 from .progress import Observer
 from .ranks import Parted, Ranks, joined, leader_first, restarts, share_object
@@ -72,10 +72,7 @@ def resume_together(
 def _resume(ranks: Ranks, folder: ModelFolder, again: Again, observer: Observer) -> LanguageModel:
     checkpoint = load_checkpoint(folder.checkpoint) if ranks.leads else None
     saved = share_object(checkpoint.settings if checkpoint else None, ranks)
-    if saved["finished"]:
-        raise SettingError(
-            f"The training of {folder.path} is complete; start another with: charloom train TEXT"
-        )
+    check_unfinished(saved, folder.path)
     settings = Settings.from_dict(saved["settings"])
     with leader_first(ranks):
         corpus = again(saved, settings)

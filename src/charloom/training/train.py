@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from charloom.language_model import LanguageModel
-from charloom.text import PIPE, Corpus, Reading, SettingError, TextError, prepare, reopen, stem_of
+from charloom.text import PIPE, Corpus, Reading, TextError, prepare, reopen, stem_of
 
-from .checkpoint import check_checkpoint, load_checkpoint
+from .checkpoint import check_checkpoint, check_unfinished, load_checkpoint
 from .folder import ModelFolder
 from .progress import Observer
 from .ranks import ranks_of_this_run
@@ -95,11 +95,7 @@ def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageMo
         try:
             checkpoint = load_checkpoint(folder.checkpoint)
             saved = checkpoint.settings
-            if saved["finished"]:
-                raise SettingError(
-                    f"The training of {folder.path} is complete; "
-                    "start another with: charloom train TEXT"
-                )
+            check_unfinished(saved, folder.path)
             chosen = Settings.from_dict(saved["settings"])
             corpus = _corpus_again(saved, chosen)
             run = Run(folder, corpus, saved["texts"], chosen, observer).start()
