@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 # Another environment, with TensorFlow in it too: it is large, and only the tutorial runs on it.
 BACKENDS := .venv-backends
 DEMO := build/demo
+ONNX_WEB := build/onnxruntime-web/got
 
-.PHONY: install install-backends demo browser test test-backends check bench base-model docs docs-pictures dist clean
+.PHONY: install install-backends demo browser onnx-web test test-backends check bench base-model docs docs-pictures dist clean
 
 install: $(VENV)/installed
 
@@ -56,7 +57,22 @@ browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
 	}
 
-test: check browser
+# What runs an ONNX export in a browser, for its test: from npm.
+onnx-web: $(ONNX_WEB)
+
+$(ONNX_WEB):
+	@command -v npm >/dev/null || { \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "A test needs npm, to get onnxruntime-web; install it with: sudo apt-get install npm" >&2; exit 1; \
+	  fi; \
+	  echo "Installing npm, to get onnxruntime-web for a test; this takes a minute or two."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends npm >/dev/null; \
+	}
+	@mkdir -p $(@D)
+	cd $(@D) && npm pack --silent onnxruntime-web@1.23.2 && tar xzf onnxruntime-web-1.23.2.tgz
+	@touch $@
+
+test: check browser onnx-web
 	$(BIN)/python -m pytest
 
 # The tutorial on TensorFlow, the one of Keras' backends that `make test` leaves out.

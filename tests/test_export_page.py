@@ -1,10 +1,15 @@
-"""The exported web page, opened from the disk in a real browser."""
+"""In a real browser: the exported web page, opened from the disk, and onnxruntime-web."""
 
 from __future__ import annotations
 
+import functools
+import http.server
+import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +20,8 @@ from charloom.export.base import in_half, network_alone
 from charloom.language_model import LanguageModel
 from test_export import PIECE, SEED, expected_logits, some_ids
 
+# onnxruntime-web as it comes from npm; make test puts it there.
+ONNX_WEB = Path(__file__).parents[1] / "build" / "onnxruntime-web" / "package" / "dist"
 LOGITS = "ids => { const s = model.initialState(); return ids.map(id => [...model.step(id, s)]); }"
 
 
@@ -122,3 +129,67 @@ def test_writing_can_be_stopped_and_gone_on_with(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("10 characters")
     assert (page.locator("#text").text_content() or "").startswith(before)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """A web server that says nothing. Pages there may load scripts, those of files may not."""
+
+    extensions_map: ClassVar = {
+        ".html": "text/html",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder that is a web site, with onnxruntime-web in it, and its address."""
+    if not ONNX_WEB.exists():
+        pytest.fail("This test needs onnxruntime-web; get it with: make onnx-web")
+    for name in ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"):
+        shutil.copy(ONNX_WEB / name, tmp_path)
+    (tmp_path / "index.html").write_text("<!doctype html><title>ONNX</title>")
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+ONNX = """async pieces => {
+  const ort = await import("/ort.wasm.min.mjs");
+  ort.env.wasm.numThreads = 1;
+  const session = await ort.InferenceSession.create("/model.onnx");
+  const [idsName, ...names] = session.inputNames;
+  const [logitsName, ...afterNames] = session.outputNames;
+  const units = session.inputMetadata[1].shape[1];
+  let state = names.map(() => new ort.Tensor("float32", new Float32Array(units), [1, units]));
+  const rows = [];
+  for (const piece of pieces) {
+    const ids = new ort.Tensor("int64", BigInt64Array.from(piece, BigInt), [1, piece.length]);
+    const feeds = { [idsName]: ids };
+    names.forEach((name, n) => { feeds[name] = state[n]; });
+    const found = await session.run(feeds);
+    state = afterNames.map(name => found[name]);
+    const { data, dims: [, time, size] } = found[logitsName];
+    for (let t = 0; t < time; t++) rows.push([...data.slice(t * size, (t + 1) * size)]);
+  }
+  return rows;
+}"""
+
+
+def test_onnxruntime_web_runs_the_onnx_export(
+    browser: Browser, model: LanguageModel, site: tuple[Path, str]
+) -> None:
+    folder, address = site
+    charloom.export_model(model, "onnx", folder / "model.onnx")
+    ids = some_ids(model.data).tolist()
+    page = browser.new_page()
+    page.goto(address)
+    # Pieces of any length, the state carried from one to the next.
+    found = np.array(page.evaluate(ONNX, [ids[:1], ids[1:8], ids[8:400], ids[400:]]))
+    page.close()
+    np.testing.assert_allclose(found, expected_logits(model.data), atol=1e-4)

@@ -254,7 +254,7 @@ def _build(
         joined: makes it of shards that are there already, where it can be.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder.parent)
+    _sweep(folder)
     labels = None if reading.label is None else LabelCount()
     temporary = Path(tempfile.mkdtemp(prefix="preparing-", dir=folder.parent))
     try:
@@ -287,12 +287,17 @@ def _build(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _sweep(cache: Path) -> None:
-    """Remove what runs that were killed while they prepared left, a day ago or more."""
-    for path in cache.glob("preparing-*"):
-        with contextlib.suppress(OSError):
-            if path.stat().st_mtime < time.time() - 86_400:
-                shutil.rmtree(path, ignore_errors=True)
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed while they prepared left, a day ago or more.
+
+    Another corpus' shards stay for a week: a run that is started again goes on with them.
+    """
+    own = folder.with_name(f"{folder.name}.shards")
+    for pattern, days in (("preparing-*", 1), ("*.shards", 7)):
+        for path in set(folder.parent.glob(pattern)) - {own}:
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < time.time() - 86_400 * days:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _open(folder: Path, kind: Kind, known: dict[str, Any], cached: bool) -> Corpus:

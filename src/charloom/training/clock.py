@@ -34,7 +34,6 @@ class Clock:
         steps: the most steps, or None to leave it to the deadline.
         step_size: ids that a step trains on.
         validation: ids in the validation part.
-        reserve: seconds that are wanted after the last score.
     """
 
     def __init__(
@@ -43,14 +42,13 @@ class Clock:
         steps: int | None,
         step_size: int,
         validation: int,
-        reserve: float = 0.0,
     ) -> None:
         self.validation = validation
         self.budget = None if minutes is None else 60 * minutes
         self.total_steps, self.step_size = steps, step_size
         self.rate = 10_000.0  # characters/s that scoring reads, until measured
         self.check_seconds = 0.0  # what the last check took
-        self.reserve = reserve
+        self.reserve = 0.0  # seconds that are wanted after the last score
         self.began = self.last_check = self.resumed_seconds = 0.0
         self.resumed_characters = 0
 

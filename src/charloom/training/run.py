@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -26,6 +27,7 @@ from charloom.scoring import (
     xz_bits,
 )
 from charloom.text import PIPE, Corpus, Ids, TextError, Vocabulary, build_vocabulary
+from charloom.writing import Engine
 
 from .checkpoint import Checkpoint, save_checkpoint
 from .folder import ModelFolder
@@ -49,6 +51,8 @@ EPOCHS_WITHOUT_VALIDATION = 60
 # Characters that a network to go on from is tuned on with care in a minute, at most; a
 # larger text is trained on as any other is, from the weights there are.
 TUNED_A_MINUTE = 75_000
+SAVING = 0.15  # seconds that all files take, with the curve's picture
+REHEARSED = 2_000  # characters that show how long the memory will take
 
 
 class Run:
@@ -120,6 +124,8 @@ class Run:
         """
         with caught_signals() as caught:
             self.trainer.stopped = lambda: bool(caught)
+            if not self.tuned:
+                self.trainer.clock.reserve = self._rehearsed()
             if not self.trainer.run():
                 self._write(self._scores(None))
                 raise Interrupted(
@@ -174,7 +180,6 @@ class Run:
             self.settings.seed,
             self.weights,
             self.labels,
-            self._reserve(),
             self.ranks,
         )
         if self.tuned:
@@ -188,14 +193,28 @@ class Run:
             )
         return Trainer(task, self.observer, self._checkpoint)
 
-    def _reserve(self) -> float:
-        """Seconds that the memory takes after the last score."""
-        if not self.settings.memory:
-            return 0.0
-        held_out = 0 if self.validation is None else len(self.validation)
-        # Microseconds: 2 an id to index it twice, 50 to recall before one and fit the gate.
-        remembered = min(self.split, MOST_REMEMBERED)
-        return 0.35 + 2e-6 * remembered + 5e-5 * min(held_out, 200_000)
+    def _rehearsed(self) -> float:
+        """Seconds that memory and files will take after the last score.
+
+        Measured on a little of the text: fitting a gate takes one machine four times as long
+        as another, and then short runs ended late, or idle.
+        """
+        if not self.settings.memory or self.validation is None:
+            return SAVING
+        engine = Engine(self.shape, self.trainer.scored_weights)
+        if self.labels:
+            engine = engine.with_labels(np.eye(len(self.labels))[0])
+        opening = np.array(self.trainer.task.opening, np.int64)
+        end = self.training[max(0, self.split - 10 * REHEARSED) : self.split]
+        for size in (100, REHEARSED):  # what is slow only once is over after the first
+            begun = time.monotonic()
+            ids = self.validation[0:size]
+            score_with_memory(
+                engine, Memory(build_index(end), engine.shape.vocabulary), ids, opening
+            )
+        scored = min(len(self.validation), 200_000)
+        seconds = (time.monotonic() - begun) * max(1.0, scored / len(ids))
+        return SAVING + seconds + 2e-6 * min(self.split, MOST_REMEMBERED)
 
     def _whole(self) -> Ids:
         """The whole text, the validation part too."""
@@ -210,8 +229,6 @@ class Run:
         """
         if self.validation is None:
             return None
-        from charloom.writing import Engine
-
         trainer, vocabulary = self.trainer, self.vocabulary
         ids = self.validation[0 : trainer.clock.final_characters()]
         opening = np.array(trainer.task.opening, np.int64)

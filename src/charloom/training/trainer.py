@@ -44,7 +44,6 @@ class Task:
     seed: int
     start: Weights | None = None  # another model's, to go on from
     labels: tuple[str, ...] = ()  # by the numbers that they have in the text
-    reserve: float = 0.0  # seconds that are wanted after the last score
     ranks: Ranks | None = None  # where several processes train together
 
     @cached_property
@@ -82,7 +81,7 @@ class Trainer:
         self.descent = self._descent(threads)
         held_out = 0 if task.validation is None else len(task.validation)
         steps = None if plan.epochs is None else plan.epochs * self.descent.steps_per_epoch
-        self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out, task.reserve)
+        self.clock = Clock(task.minutes, steps, plan.batch * plan.steps, held_out)
         self.progress = Progress()
         self.best: dict[str, np.ndarray] | None = None
         self.gate: Gate | None = None  # none is fitted on the way
