@@ -38,9 +38,11 @@ export function togetherPanel(run, settings, kept) {
     undo.setAttribute("aria-disabled", past.length ? "false" : "true");
     ask();
   };
+  // What was offered for another text is not taken for this one.
+  const busy = (is) => list.setAttribute("aria-busy", String(is));
   const takeOffer = (number) => {
     const offer = offers[number];
-    if (!offer) return;
+    if (!offer || list.getAttribute("aria-busy") === "true") return;
     change(text.value + offer.text);
     tell(visible(offer.text));
   };
@@ -49,7 +51,12 @@ export function togetherPanel(run, settings, kept) {
   };
 
   const buttons = Array.from({ length: OFFERS }, (_, number) =>
-    el("button", { type: "button", class: "offer", on: { click: () => takeOffer(number) } }),
+    el("button", { type: "button", class: "offer", hidden: true, on: { click: () => takeOffer(number) } }),
+  );
+  const list = el(
+    "ol",
+    { class: "offers plain", "aria-label": "The likeliest next pieces" },
+    buttons.map((one) => el("li", {}, one)),
   );
   const digits = el("input", { type: "checkbox", checked: true, id: newId("digits") });
   const undo = el("button", { type: "button", "aria-disabled": "true", on: { click: stepBack } }, "Undo");
@@ -58,11 +65,13 @@ export function togetherPanel(run, settings, kept) {
   const ask = async () => {
     clearTimeout(waiting);
     asked += 1;
+    busy(true);
     const question = asked;
     const data = { text: text.value, label: settings.chosenLabel };
     const found = await trying(() => post(`/models/${run.id}/suggest`, data));
-    if (!found || question !== asked) return;
-    offers.splice(0, OFFERS, ...found);
+    if (question !== asked) return;
+    busy(false);
+    offers.splice(0, OFFERS, ...(found ?? []));
     buttons.forEach((one, number) => {
       const offer = offers[number];
       shown(one, Boolean(offer));
@@ -82,6 +91,7 @@ export function togetherPanel(run, settings, kept) {
     before = text.value;
     kept.together = text.value;
     undo.setAttribute("aria-disabled", "false");
+    busy(true);
     clearTimeout(waiting);
     waiting = setTimeout(ask, PAUSE);
   });
@@ -89,7 +99,7 @@ export function togetherPanel(run, settings, kept) {
     "div",
     {},
     field("Your text", text, "Type, and take a piece where you like one. Pieces come after the end of the text."),
-    el("ol", { class: "offers plain", "aria-label": "The likeliest next pieces" }, buttons.map((one) => el("li", {}, one))),
+    list,
     el(
       "div",
       { class: "row" },
