@@ -71,7 +71,7 @@ def test_training_reads_standard_input(othello: Path, tmp_path: Path) -> None:
 
 def test_a_terminal_sees_a_live_display(othello: Path, tmp_path: Path) -> None:
     arguments = ["-m", "charloom", "train", str(othello), "-o", str(tmp_path / "m")]
-    options = ["--minutes", "0.15", "--units", "32"]
+    options = ["--minutes", "0.06", "--units", "32"]
     child = pexpect.spawn(sys.executable, arguments + options, encoding="utf-8", timeout=90)
     child.setwinsize(40, 160)
     child.expect("40,000 characters")

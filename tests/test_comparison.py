@@ -33,7 +33,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shown(text_file: Path, picture: Path) -> subprocess.CompletedProcess[str]:
     """The command, run once."""
-    options = ("--minutes", 0.08, "--seed", 3, "-o", picture, "--json")
+    options = ("--minutes", 0.06, "--seed", 3, "-o", picture, "--json")
     return run_charloom("compare", text_file, *options)
 
 

@@ -110,9 +110,8 @@ def test_validation_is_never_seen(othello: Path, tmp_path: Path) -> None:
     assert seen != reversed_
 
 
-@pytest.mark.parametrize("minutes", [0.1, 0.25])
-def test_the_deadline_is_kept(othello: Path, tmp_path: Path, minutes: float) -> None:
-    recorder = Recorder()
+def test_the_deadline_is_kept(othello: Path, tmp_path: Path) -> None:
+    recorder, minutes = Recorder(), 0.1
     charloom.train(othello, tmp_path / "m", minutes=minutes, units=64, observer=recorder)
     seconds = recorder.ended - recorder.began
     assert seconds <= 60 * minutes * 1.05
@@ -221,7 +220,7 @@ def test_a_folder_that_looks_like_a_model_is_not_touched(othello: Path, tmp_path
 
 
 def test_a_run_on_standard_input_can_be_resumed(othello: Path, tmp_path: Path) -> None:
-    options = ["-", "-o", str(tmp_path / "m"), "--minutes", "0.15", "--units", "16"]
+    options = ["-", "-o", str(tmp_path / "m"), "--minutes", "0.08", "--units", "16"]
     text = othello.open("rb")
     process = subprocess.Popen(
         [sys.executable, "-m", "charloom", "train", *options],
@@ -273,7 +272,7 @@ def wait_for(condition, process: subprocess.Popen[str], seconds: float = 90) -> 
 
 
 def test_a_killed_run_resumes_to_exactly_the_same_weights(othello: Path, tmp_path: Path) -> None:
-    options = (othello, "--epochs", 4, "--units", 64, "--seed", 5, "--dropout", 0.3, "--layers", 2)
+    options = (othello, "--epochs", 3, "--units", 48, "--seed", 5, "--dropout", 0.3, "--layers", 2)
     # Each in a process of its own: how the last bit is rounded depends on where arrays lie.
     run_charloom("train", *options, "-o", tmp_path / "whole")
     killed = tmp_path / "killed"
@@ -307,7 +306,7 @@ def test_a_killed_run_resumes_to_exactly_the_same_weights(othello: Path, tmp_pat
 
 
 def test_a_stopped_run_keeps_everything_and_goes_on(othello: Path, tmp_path: Path) -> None:
-    process = start(othello, "-o", "m", "--minutes", 0.2, "--units", 32, cwd=tmp_path)
+    process = start(othello, "-o", "m", "--minutes", 0.1, "--units", 32, cwd=tmp_path)
     lines = []
     assert process.stderr is not None
     while "bits per character" not in "".join(lines):
@@ -318,10 +317,10 @@ def test_a_stopped_run_keeps_everything_and_goes_on(othello: Path, tmp_path: Pat
     assert "go on with: charloom train --resume m" in rest
     assert "Traceback" not in rest
     spent = json.loads(run_charloom("info", tmp_path / "m", "--json").stdout)["scores"]["seconds"]
-    assert 0 < spent < 12
+    assert 0 < spent < 6
     result = run_here("train", "--resume", tmp_path / "m", "--json")
     scores = json.loads(result.stdout)
-    assert spent < scores["seconds"] <= 12 * 1.05
+    assert spent < scores["seconds"] <= 6 * 1.05
 
 
 def test_two_runs_cannot_train_the_same_model(othello: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tuned(letter: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     model, notes = tmp_path_factory.mktemp("tuned") / "model", Notes()
-    charloom.train(letter, model, minutes=0.3, observer=notes)
+    charloom.train(letter, model, minutes=0.2, observer=notes)
     return model, notes.notes
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from charloom import ModelError, SettingError, TextError
 from charloom.model import read_tutorial_weights
-from conftest import run_charloom
+from conftest import run_charloom, run_here
 from keras2_weights import predict, random_weights, write_keras2_weights
 
 # `make test-backends` names tensorflow here.
@@ -280,7 +280,7 @@ def test_weights_of_keras_2_13_are_read(tmp_path: Path) -> None:
 def test_weights_of_keras_2_write(text_file: Path) -> None:
     classes = len(set(text_file.read_text("utf-8").lower()))
     file = write_keras2_weights(text_file.with_name("a.hdf5"), random_weights(16, classes))
-    result = run_charloom("tutorial", text_file, *SMALL, "--weights", file, "--seed", 1)
+    result = run_here("tutorial", text_file, *SMALL, "--weights", file, "--seed", 1)
     assert len(result.stdout) == 31
 
 
@@ -356,7 +356,7 @@ def test_a_mistake_is_one_sentence(arguments: list[str], words: str, text_file: 
     there = text_file.with_name("there.weights.h5")
     there.write_text("mine")
     filled = [a.format(text=text_file, there=there) for a in arguments]
-    result = run_charloom("tutorial", *filled, check=False)
+    result = run_here("tutorial", *filled, check=False)
     assert result.returncode == 1
     assert words in result.stderr
     assert "charloom: " in result.stderr.splitlines()[-1]
