@@ -263,6 +263,9 @@ def _build(
             encodings = [seen.encoding for seen in surveys]
             texts = _all_pieces(sources, encodings, reading, labels)
             facts = number_texts(texts, temporary / NUMBERS, kind)
+        # It waits for the disk here: an empty place in the cache would be read as text.
+        with open(temporary / NUMBERS, "rb") as file:
+            os.fsync(file.fileno())
         # A single text needs no end: the symbol would be one more to learn from one place.
         # With labels the ends stay: they tell which text a place belongs to.
         if facts["texts"] == 1 and labels is None:

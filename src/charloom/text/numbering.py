@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from .sources import END
 from .vocabulary import END_SYMBOL, UNKNOWN_SYMBOL, Kind
 
 NUMBERS = "numbers"  # the file's name in a corpus's folder
-BATCH = 1 << 20  # symbols numbered at a time
+BATCH = 1 << 20  # symbols read at a time
+STEP = 1 << 16  # and numbered: their arrays stay in the processor's cache, which doubles the speed
 MOST_SYMBOLS = 1 << 16  # what two bytes can number; the rest are unknown from the start
 
 
@@ -48,12 +48,10 @@ class Numbering:
         """Number a piece of text; END in it ends a text."""
         if not self._add_ascii(text):
             symbols = symbols_of(text, self.kind)
-            numbers = self.table[symbols]
-            if (numbers < 0).any():
-                for symbol in symbols[np.sort(np.unique(symbols, return_index=True)[1])]:
-                    if self.table[symbol] < 0:
-                        self.table[symbol] = self._number(int(symbol))
-                numbers = self.table[symbols]
+            numbers = self.table.take(symbols)
+            if len(new := symbols[numbers < 0]):
+                self._number_all(new)
+                numbers = self.table.take(symbols)
                 self._know_ascii()
             if len(self.symbols) > 256 and self.dtype == np.uint8:
                 self._widen()
@@ -65,15 +63,20 @@ class Numbering:
         self.characters += len(text) - ends
 
     def _add_ascii(self, text: str) -> bool:
-        """Number a text of ASCII whose symbols are all known: by one table, ten times as fast."""
+        """Number a text of ASCII by one table of bytes: ten times as fast."""
         if self.dtype != np.uint8 or "\0" in text:
             return False
         text = text.replace(END, "\0")  # whose place in the table is END's
         if not text.isascii():
             return False
         data = text.encode("ascii")
-        if data.translate(None, self.known):
-            return False
+        while new := data.translate(None, self.known):
+            if len(self.symbols) > 128:  # one byte may not number all that come
+                return False
+            for byte in dict.fromkeys(new[:4096]):
+                symbol = byte or END_SYMBOL
+                self.table[symbol] = self._number(symbol)
+            self._know_ascii()
         self.file.write(data.translate(self.narrow))
         self.length += len(data)
         return True
@@ -86,9 +89,8 @@ class Numbering:
         self.narrow = bytes(np.where(inside, numbers, 0).tolist() + [0] * 128)
 
     def facts(self) -> dict[str, Any]:
-        """What is known of the numbers, which are all on disk then."""
+        """What is known of the numbers, which are all in the file then."""
         self.file.flush()
-        os.fsync(self.file.fileno())
         return {
             "dtype": self.dtype.name,
             "length": self.length,
@@ -100,6 +102,15 @@ class Numbering:
 
     def close(self) -> None:
         self.file.close()
+
+    def _number_all(self, new: np.ndarray) -> None:
+        """Number new symbols, each of them as often as it occurs, in their order."""
+        while len(new):
+            # The first few hold most of them, and sorting a million takes 30 milliseconds.
+            head = new[:4096]
+            for symbol in head[np.sort(np.unique(head, return_index=True)[1])].tolist():
+                self.table[symbol] = self._number(symbol)
+            new = new[self.table[new] < 0]
 
     def _number(self, symbol: int) -> int:
         if len(self.symbols) == MOST_SYMBOLS - 1:
@@ -126,7 +137,8 @@ def number_texts(texts: Iterator[str], path: Path, kind: Kind) -> dict[str, Any]
     """Write the numbers of texts; what is known of them."""
     with contextlib.closing(Numbering(path, kind)) as numbering:
         for batch in batches(texts):
-            numbering.add(batch)
+            for start in range(0, len(batch), STEP):
+                numbering.add(batch[start : start + STEP])
         return numbering.facts()
 
 

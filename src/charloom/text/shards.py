@@ -4,8 +4,8 @@ A shard holds one file's symbols, numbered as they first occur in it; with its n
 the numbers of the whole corpus follow, and they are the same that one process gives in one pass.
 Shards stay until the corpus is whole: a preparation that was killed goes on with those it has.
 
-Workers are processes of this module's own, `python -m charloom.text.shards`, that take tasks as
-lines of JSON: so a program that calls `charloom.train` needs no guard against being run again.
+Workers are processes of this module's own, which do `work` and take tasks as lines of JSON: so a
+program that calls `charloom.train` needs no guard against being run again.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _employ(
     waiting: queue.SimpleQueue[tuple[int, Task]], found: list[Task], failures: list[CharloomError]
 ) -> None:
     """One worker's process, given task after task."""
-    command = [sys.executable, "-P", "-m", "charloom.text.shards"]
+    command = [sys.executable, "-P", "-c", "from charloom.text.shards import work; work()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
@@ -181,7 +181,11 @@ def _number(task: Task) -> Task:
     made = folder / "shard.json"
     if made.exists():
         found: Task = json.loads(made.read_text())
-        return found
+        # Shards do not wait for the disk: one that had not got there when the power went is short.
+        size = found["length"] * np.dtype(found["dtype"]).itemsize
+        if (folder / NUMBERS).stat().st_size == size:
+            return found
+        shutil.rmtree(folder)
     temporary = Path(tempfile.mkdtemp(prefix="shard-", dir=folder.parent))
     try:
         texts = pieces(_source(task["source"]), task["encoding"], Reading(**task["reading"]))
@@ -197,19 +201,23 @@ def _number(task: Task) -> Task:
 def _copy(task: Task) -> Task:
     dtype, to_dtype = np.dtype(task["dtype"]), np.dtype(task["to_dtype"])
     table = np.array(task["table"], to_dtype)
+    in_bytes = dtype == to_dtype == np.uint8
+    short = table.tobytes().ljust(256, b"\0")
     with open(Path(task["folder"]) / NUMBERS, "rb") as shard, open(task["to"], "r+b") as file:
         file.seek(task["start"])
-        while len(part := np.fromfile(shard, dtype, BATCH)):
-            file.write(table[part].tobytes())
-        file.flush()
-        os.fsync(file.fileno())
+        while part := shard.read(BATCH * dtype.itemsize):
+            # Five times as fast as an array's table, and most text is such.
+            if in_bytes:
+                file.write(part.translate(short))
+            else:
+                file.write(table[np.frombuffer(part, dtype)].tobytes())
     return {}
 
 
 _TASKS: dict[str, Callable[[Task], Task]] = {"survey": _survey, "number": _number, "copy": _copy}
 
 
-def _work() -> None:
+def work() -> None:
     """Take tasks from standard input until it ends."""
     for line in sys.stdin:
         task = json.loads(line)
@@ -221,7 +229,3 @@ def _work() -> None:
             sentence = f"The prepared text could not be written ({error.strerror or error})."
             answer = {"error": StorageError.__name__, "message": sentence}
         print(json.dumps(answer), flush=True)
-
-
-if __name__ == "__main__":
-    _work()
