@@ -131,6 +131,9 @@ def test_training_ends_early_where_validation_stops_improving(tmp_path: Path) ->
     model = charloom.train(path, tmp_path / "m", minutes=1, units=32, observer=recorder)
     assert model.scores["seconds"] < 50
     assert any("winding down" in note for note in recorder.notes)
+    falling = [check.learning_rate for check in recorder.checks[-4:]]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] > falling[1] > 0
     assert model.scores["validation_bits_per_character"] == pytest.approx(3, abs=0.3)
 
 

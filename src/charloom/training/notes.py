@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .labelled import labels_in_words
 from .plan import SMALLEST_SPLIT
+from .progress import Progress
 
 if TYPE_CHECKING:
     from .run import Run
@@ -50,4 +51,12 @@ def what_is_learned(run: Run) -> Iterator[str]:
         f"Network: {plan.layers} LSTM layer{'s' if plan.layers > 1 else ''} of {plan.units} "
         f"units, {shape.parameters:,} parameters; batch {plan.batch}, {plan.steps} steps, "
         f"dropout {plan.dropout:g}."
+    )
+
+
+def where_it_goes_on(progress: Progress) -> str:
+    """What a run says that goes on from a checkpoint."""
+    return (
+        f"Going on from the last checkpoint: {progress.step:,} steps and "
+        f"{progress.seconds:,.0f} s are done."
     )

@@ -11,6 +11,7 @@ from charloom.text import Corpus
 
 from .checkpoint import Checkpoint, check_unfinished, load_checkpoint
 from .folder import ModelFolder
+from .notes import where_it_goes_on
 from .progress import Observer
 from .ranks import Parted, Ranks, joined, leader_first, restarts, share_object
 from .run import Run
@@ -89,6 +90,8 @@ def _play(run: Run, checkpoint: Checkpoint | None, notes: list[str]) -> Language
 
 def _lead(run: Run, ranks: Ranks, checkpoint: Checkpoint | None, notes: list[str]) -> LanguageModel:
     data = None
+    if checkpoint is not None:
+        notes = [where_it_goes_on(checkpoint.progress)]
     with run.folder.locked():
         run.start([f"{ranks.size} processes train together.", *notes])
         descent: SharedDescent = run.trainer.descent  # type: ignore[union-attr, assignment]

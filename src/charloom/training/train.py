@@ -11,6 +11,7 @@ from charloom.text import PIPE, Corpus, Reading, TextError, prepare, reopen, ste
 
 from .checkpoint import check_checkpoint, check_unfinished, load_checkpoint
 from .folder import ModelFolder
+from .notes import where_it_goes_on
 from .progress import Observer
 from .ranks import ranks_of_this_run
 from .run import Run
@@ -98,7 +99,8 @@ def resume(model: str | Path, *, observer: Observer | None = None) -> LanguageMo
             check_unfinished(saved, folder.path)
             chosen = Settings.from_dict(saved["settings"])
             corpus = _corpus_again(saved, chosen)
-            run = Run(folder, corpus, saved["texts"], chosen, observer).start()
+            run = Run(folder, corpus, saved["texts"], chosen, observer)
+            run.start([where_it_goes_on(checkpoint.progress)])
             run.trainer.restore(checkpoint.progress, checkpoint.tensors)
             return run.train()
         finally:

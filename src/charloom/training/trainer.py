@@ -196,8 +196,8 @@ class Trainer:
         if clock.stopped_improving(progress):
             # Back to the best weights, and from there to rest: what the learning
             # rate's noise still hides there is found while it falls to nothing.
-            progress.winding_down_from = progress.step
             progress.winding_down_rate = clock.learning_rate(progress)
+            progress.winding_down_from = progress.step
             self.descent.set_arrays(self.best_weights)
             self.observer.note("Validation has stopped improving; winding down from the best.")
         clock.checked(progress)
