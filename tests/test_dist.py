@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 import charloom
+from studio_process import free_port
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -104,6 +105,23 @@ def test_the_wheel_trains_writes_and_serves(elsewhere: Path, tmp_path: Path) -> 
     finally:
         server.terminate()
         server.communicate(timeout=20)
+    studio = subprocess.Popen(
+        [elsewhere / "charloom", "studio", "s", "--port", str(free_port()), "--no-browser"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean,
+    )
+    try:
+        assert studio.stdout is not None
+        found = re.search(r"http://127.0.0.1:\d+", studio.stdout.readline())
+        assert found is not None
+        for page in ("/", "/page/main.js"):
+            with urlopen(found[0] + page) as answer:
+                assert len(answer.read()) > 500
+    finally:
+        studio.terminate()
+        studio.communicate(timeout=20)
 
 
 def test_what_is_not_python_is_inside(built: Path) -> None:

@@ -19,16 +19,28 @@ import charloom
 from charloom.export import FORMATS
 from charloom.export.base import in_half, network_alone
 from charloom.language_model import LanguageModel
-from charloom.model import ModelData, load_model
+from charloom.model import ModelData, load_model, save_model
 from charloom.writing import Engine
 from conftest import run_charloom
+from untrained import untrained
 
 SEED = 11
 PIECE = "Now, by heaven,\nMy blood begins my safer guides to rule; "
 
 
-@pytest.fixture(scope="module", params=["characters", "bytes"])
-def folder(request: pytest.FixtureRequest, trained: Path, trained_bytes: Path) -> Path:
+@pytest.fixture(scope="module", params=["characters", "bytes", "layers"])
+def folder(
+    request: pytest.FixtureRequest,
+    trained: Path,
+    trained_bytes: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    if request.param == "layers":  # and labels, whose even mixture is exported
+        made = tmp_path_factory.mktemp("layers")
+        text = charloom.sample("othello")[:6000] + PIECE
+        labelled = untrained(text=text, layers=2, labels=("Ann", "Ben"), has_end=True)
+        save_model(made / "model.safetensors", labelled)
+        return made
     return trained if request.param == "characters" else trained_bytes
 
 
@@ -47,6 +59,8 @@ def some_ids(data: ModelData) -> np.ndarray:
 
 def expected_logits(data: ModelData) -> np.ndarray:
     engine = Engine(data.shape, data.weights)
+    if labels := len(data.labels):
+        engine = engine.with_labels(np.full(labels, 1 / labels))
     return engine.run(some_ids(data)[None], engine.initial_states(1))[0]
 
 
@@ -104,7 +118,11 @@ def test_onnx_runs_with_the_state_carried(
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     data, ids = alone.data, some_ids(alone.data)
     real = np.float16 if half else np.float32
-    zeros = {f"{p}_{n}": np.zeros((2, data.shape.units), real) for n in range(1) for p in "hc"}
+    zeros = {
+        f"{p}_{n}": np.zeros((2, data.shape.units), real)
+        for n in range(data.shape.layers)
+        for p in "hc"
+    }
     outputs, states = [], zeros
     for piece in np.split(ids, [1, 8, 400]):  # pieces of any length, two texts at once
         logits, *after = session.run(None, {"ids": np.stack([piece, piece]), **states})

@@ -170,6 +170,8 @@ def learn_and_write_with_the_mouse(page: Page) -> None:
         arg=before,
     )
     assert "training" in (page.locator(".curve svg").get_attribute("aria-label") or "")
+    expect(page.locator(".legend .ngram")).to_have_text(re.compile(r"n-gram \d\.\d\d\d"))
+    expect(page.locator(".curve path.validation")).to_have_attribute("d", re.compile("^M"))
 
     page.reload()
     expect(page.locator(".curve path.training")).to_have_attribute("d", re.compile("^M.*L"))
@@ -567,7 +569,7 @@ def test_a_model_has_a_card_its_events_and_some_of_its_text(
     assert "/" not in notes.replace("characters/s", "")
     kinds = [event["kind"] for event in events]
     assert kinds[0] == "begin"
-    assert {"note", "start", "progress", "check"} <= set(kinds)
+    assert {"note", "yardsticks", "start", "progress", "check"} <= set(kinds)
     assert kinds[-1] == "finish"
     passage = studio.client.get(f"/models/{model}/passage").json()["text"]
     assert passage.strip() == monologue.strip()

@@ -16,18 +16,22 @@ import psutil
 import pytest
 
 import charloom
+from studio_process import free_port
 
 SETTINGS = ("--units", 32, "--dropout", 0, "--steps", 32, "--seed", 3, "--no-memory")
 
 
 def torchrun(
-    *arguments: object, restarts: int = 0, code: str | None = None
+    *arguments: object,
+    restarts: int = 0,
+    code: str | None = None,
+    where: tuple[str, ...] = ("--standalone", "--nproc-per-node", "2"),
 ) -> subprocess.Popen[str]:
     """`torchrun --nproc-per-node 2 -m charloom ARGUMENTS`."""
     program = ["-m", "charloom"] if code is None else [code]
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-        *("--nproc-per-node", "2", "--max-restarts", str(restarts)),
+        *(sys.executable, "-m", "torch.distributed.run", *where),
+        *("--max-restarts", str(restarts)),
         *program,
         *map(str, arguments),
     ]
@@ -72,6 +76,21 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     assert two["validation_bits_per_character"] == pytest.approx(
         one.scores["validation_bits_per_character"], abs=1e-4
     )
+
+
+def test_two_machines_meet_by_torchruns_own_rendezvous(othello: Path, tmp_path: Path) -> None:
+    """Two agents of torchrun, here on one machine, each with a process of its own."""
+    where = (
+        *("--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d"),
+        *("--rdzv-id", "charloom", "--rdzv-endpoint", f"127.0.0.1:{free_port()}"),
+    )
+    options = ("train", othello, "-o", tmp_path / "m", *SETTINGS, "--epochs", 1, "--json")
+    agents = [torchrun(*options, where=where) for _ in range(2)]
+    ended = [agent.communicate(timeout=200) for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], [errors for _, errors in ended]
+    (told,) = (json.loads(out) for out, _ in ended if out)
+    assert "2 processes train together." in "".join(errors for _, errors in ended)
+    assert told["epochs"] == pytest.approx(1, abs=0.05)
 
 
 WITH_CHECKPOINTS = """

@@ -5,6 +5,7 @@ Every line has a `kind`:
     begin     a process has begun: `at` (seconds since 1970), `resumed`
     note      `text`, a sentence
     start     the first step comes now: `seconds` spent in earlier processes
+    yardsticks `scores`: what others need for the text held out, where that is known early
     progress  `seconds`, `fraction`, `left`, `training`, `best`, `speed`, `epoch`
     check     `seconds`, `epoch`, `training`, `validation`, `sample`
     finish    `scores`, as the model has them
@@ -59,6 +60,9 @@ class EventWriter(Observer):
 
     def start(self, network: Any, progress: Progress) -> None:
         self.tell("start", seconds=progress.seconds)
+
+    def yardsticks(self, scores: dict[str, float]) -> None:
+        self.tell("yardsticks", scores=scores)
 
     def step(self, progress: Progress) -> None:
         now = time.monotonic()

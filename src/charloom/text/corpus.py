@@ -221,7 +221,7 @@ def _all_pieces(
 
 
 def _new(texts: Iterator[str], seen: set[bytes]) -> Iterator[str]:
-    """Those whose hash is not among those seen, which grow by them: 16 bytes a text."""
+    """Those whose hash is not among those seen, which grow by them: 100 bytes a text."""
     for text in texts:
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if digest not in seen:

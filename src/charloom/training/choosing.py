@@ -55,6 +55,8 @@ class Chooser:
         time_left: seconds that choosing may take yet.
         step: makes one step of a lesson, for the run to count and show.
         note: told what was tried.
+        better: told the passes and bits by character, of the network alone, whenever the first
+            fold is predicted better than before.
         threads: what steps are made with.
     """
 
@@ -66,10 +68,12 @@ class Chooser:
         time_left: Callable[[], float],
         step: Callable[[Lesson], None],
         note: Callable[[str], None],
+        better: Callable[[int, float], None],
         threads: Threads,
     ) -> None:
         self.task, self.network, self.remember = task, network, remember
-        self.time_left, self.step, self.note, self.threads = time_left, step, note, threads
+        self.time_left, self.step, self.threads = time_left, step, threads
+        self.note, self.better, self.best_alone = note, better, math.inf
         self.opening = np.array(task.opening or (0,), np.int64)
 
     def choose(self) -> Choice:
@@ -120,6 +124,9 @@ class Chooser:
             best, since, until = math.inf, 0, self.time_left() - may_take
             for mark in self._marks(recipe, fold, SEED_OF_FOLD + number, marks):
                 seen = self._seen(fold)
+                if number == 0 and seen.alone < self.best_alone:
+                    self.best_alone = seen.alone
+                    self.better(mark, self._by_character(seen.alone))
                 curves.setdefault(mark, []).append(seen)
                 bits = self._bits([seen])
                 best, since = (bits, 0) if bits < best else (best, since + 1)
@@ -146,17 +153,22 @@ class Chooser:
     def _seen(self, fold: _Fold) -> _Seen:
         """What a held-out fold costs now, by id, and the evidence for a gate."""
         network_TxV = read_streams(self.network, fold.held_out, self.opening)
+        alone_T = -network_TxV[np.arange(len(fold.held_out)), fold.held_out]
+        alone = float(alone_T.mean())
         if fold.memory is None:
-            return _Seen(-network_TxV[np.arange(len(fold.held_out)), fold.held_out], None)
+            return _Seen(alone_T, None, alone)
         evidence = fold.memory.beside(network_TxV, fold.held_out)
         # A gate for each would take longer than the learning between; one that is
         # about right tells as well which weights are better.
-        return _Seen(evidence.nats(Gate()), evidence)
+        return _Seen(evidence.nats(Gate()), evidence, alone)
 
     def _bits(self, seen: Sequence[_Seen]) -> float:
         """Bits by character over all folds, with the memory where there is one."""
         nats = np.concatenate([one.nats_T for one in seen])
-        return float(nats.mean()) * self.task.ids_per_character / LN2
+        return self._by_character(float(nats.mean()))
+
+    def _by_character(self, nats: float) -> float:
+        return nats * self.task.ids_per_character / LN2
 
 
 def _in_words(recipe: Recipe) -> str:
@@ -175,7 +187,8 @@ class _Fold:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a fold cost, by id, and the evidence where there is a memory."""
+    """What a fold cost, by id, the evidence where there is a memory, and the network's mean."""
 
     nats_T: np.ndarray
     evidence: Evidence | None
+    alone: float

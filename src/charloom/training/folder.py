@@ -86,6 +86,11 @@ class ModelFolder:
             if not (self.model.exists() or self.checkpoint.exists()):
                 self._remove_if_empty()
 
+    def forget_checkpoint(self) -> None:
+        """Remove that of a run which is overwritten: nothing may go on with it from now on."""
+        with writing_to(self.path):
+            self.checkpoint.unlink(missing_ok=True)
+
     def _sweep(self) -> None:
         """Remove what a killed run left half written: nobody else writes here now."""
         for folder in (self.path, self.training):

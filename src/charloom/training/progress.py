@@ -56,6 +56,13 @@ class Observer:
     def start(self, network: Any, progress: Progress) -> None:
         """The first step is about to be taken."""
 
+    def yardsticks(self, scores: dict[str, float]) -> None:
+        """What an n-gram and `xz` need for the validation part: told early where texts are small.
+
+        Args:
+            scores: bits per character, by the names that they have among a model's scores.
+        """
+
     def step(self, progress: Progress) -> None:
         """A step was taken."""
 
@@ -82,6 +89,10 @@ class Observers(Observer):
     def start(self, network: Any, progress: Progress) -> None:
         for observer in self.observers:
             observer.start(network, progress)
+
+    def yardsticks(self, scores: dict[str, float]) -> None:
+        for observer in self.observers:
+            observer.yardsticks(scores)
 
     def step(self, progress: Progress) -> None:
         for observer in self.observers:

@@ -51,6 +51,7 @@ EPOCHS_WITHOUT_VALIDATION = 60
 # Characters that a network to go on from is tuned on with care in a minute, at most; a
 # larger text is trained on as any other is, from the weights there are.
 TUNED_A_MINUTE = 75_000
+SMALL = 500_000  # characters up to which the yardsticks take under a second
 SAVING = 0.15  # seconds that all files take, with the curve's picture
 REHEARSED = 2_000  # characters that show how long the memory will take
 
@@ -101,6 +102,7 @@ class Run:
         self.memory: Index | None = None
         self.remembered: tuple[int, ...] = ()  # of each label
         self.gate = Gate()
+        self.yardsticks: dict[int, dict[str, float]] = {}  # by the ids they are of
 
     def start(self, notes: Iterable[str] = ()) -> Run:
         """Say what is learned, and make what learns it."""
@@ -126,6 +128,8 @@ class Run:
             self.trainer.stopped = lambda: bool(caught)
             if not self.tuned:
                 self.trainer.clock.reserve = self._rehearsed()
+            if self.facts.characters <= SMALL and self.validation is not None:
+                self.observer.yardsticks(self._yardsticks(len(self.validation)))
             if not self.trainer.run():
                 self._write(self._scores(None))
                 raise Interrupted(
@@ -136,13 +140,14 @@ class Run:
             score = self._score()
             self._remember()
             self.trainer.clock.tick(self.trainer.progress)
-            # Saved before the yardsticks are computed: they take a few seconds more.
+            # Saved before the yardsticks are computed: they may take a few seconds more.
             self.finished = True
             model = self._write(self._scores(score))
             self._checkpoint()
             if score is not None and not caught:
                 self.observer.note("Computing the yardsticks: xz, an n-gram, and what is copied.")
-                more = {**self._yardsticks(score), **self._originality()}
+                scored = self.trainer.clock.final_characters()
+                more = {**self._yardsticks(scored), **self._originality()}
                 model = self._write({**self._scores(score), **more})
         self.observer.finish(model.scores)
         return model
@@ -329,19 +334,21 @@ class Run:
         labels = self.corpus.labels
         return facts if labels is None else {**facts, "labels": labels.characters}
 
-    def _yardsticks(self, score: Score | None) -> dict[str, float]:
-        """What xz and an n-gram make of the characters that were scored."""
-        if score is None or self.validation is None:
-            return {}
-        scored = self.trainer.clock.final_characters()
+    def _yardsticks(self, scored: int) -> dict[str, float]:
+        """What xz and an n-gram make of so many ids of the validation part."""
+        if scored in self.yardsticks:
+            return self.yardsticks[scored]
+        assert self.validation is not None
         ids = sorted_by_label(self.validation, scored)
         nats = ngram_nats(self.training, ids, self.vocabulary.size) * len(ids)
         nats += float(spread_nats(self.vocabulary, ids[0:scored]).sum())
         xz = xz_bits(_as_bytes(self.training, self.vocabulary), _as_bytes(ids, self.vocabulary))
-        return {
-            "ngram_bits_per_character": nats / LN2 / score.characters,
-            "xz_bits_per_character": xz / score.characters,
+        characters = self.vocabulary.count_characters(ids[0:scored])
+        self.yardsticks[scored] = {
+            "ngram_bits_per_character": nats / LN2 / characters,
+            "xz_bits_per_character": xz / characters,
         }
+        return self.yardsticks[scored]
 
     def _originality(self) -> dict[str, Any]:
         """How much the model copies, beside how much the validation part does."""

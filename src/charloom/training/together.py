@@ -98,6 +98,8 @@ def _lead(run: Run, ranks: Ranks, checkpoint: Checkpoint | None, notes: list[str
         try:
             if checkpoint is not None:
                 run.trainer.restore(checkpoint.progress, checkpoint.tensors)
+            else:
+                run.folder.forget_checkpoint()
             data = run.train().data
         finally:
             # If the others cannot be reached any more, that is told already.

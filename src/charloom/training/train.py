@@ -72,8 +72,9 @@ def train(
         try:
             # Asked again, now that nobody else can write: a run may just have ended here.
             folder.check_new(overwrite)
-            run = Run(folder, corpus, paths, chosen, observer)
-            return run.start(notes).train()
+            run = Run(folder, corpus, paths, chosen, observer).start(notes)
+            folder.forget_checkpoint()
+            return run.train()
         finally:
             observer.close()
 

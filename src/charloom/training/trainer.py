@@ -107,6 +107,8 @@ class Trainer:
         self.observer.start(self.network, progress)
         self.clock.start(progress)
         self.saver.start()
+        if self.task.start is not None and not progress.history:
+            self._check()  # so that what is trained on never ends worse than it began
         while progress.fraction < 1:
             if self.stopped():
                 self.saver.save()
@@ -187,7 +189,7 @@ class Trainer:
             progress.step,
             progress.epoch + progress.epoch_step / self.descent.steps_per_epoch,
             progress.seconds,
-            progress.training_bits or 0.0,
+            progress.training_bits if progress.training_bits is not None else bits or 0.0,
             bits,
             self.task.plan.learning_rate * clock.learning_rate(progress),
         )

@@ -141,9 +141,12 @@ class Tuner:
         def step(lesson: Lesson) -> None:
             self._step(lesson, 0.0, CHOSEN, self.progress.seconds / (CHOSEN * self.budget))
 
+        def better(passes: int, bits: float) -> None:
+            self._tell(Engine(self.shape, self.network.get_arrays()), passes, bits)
+
         note = self.observer.note
         chooser = Chooser(
-            self.task, self.network, self.remember, time_left, step, note, self.threads
+            self.task, self.network, self.remember, time_left, step, note, better, self.threads
         )
         choice = chooser.choose()
         self.gate = choice.gate
@@ -204,17 +207,21 @@ class Tuner:
         self.saver.now_and_then()
 
     def _check(self) -> None:
-        """One point of the history: what the training part has taught about the other."""
-        progress, validation = self.progress, self.task.validation
+        """What the training part has taught about the validation part."""
+        validation = self.task.validation
         bits = None
         engine = Engine(self.shape, self.scored_weights)
         if validation is not None:
             opening = np.array(self.task.opening or (0,), np.int64)
             nats = nats_by_character(engine, validation[0:8192], opening)
             bits = float(nats.mean()) * self.task.ids_per_character / LN2
-        check = Check(
-            progress.step, 0.0, progress.seconds, progress.training_bits or 0.0, bits, 0.0
-        )
+        self._tell(engine, self.progress.tuning["chosen"]["passes"], bits)
+
+    def _tell(self, engine: Engine, passes: float, bits: float | None) -> None:
+        progress = self.progress
+        progress.best_bits = bits
+        training = progress.training_bits if progress.training_bits is not None else bits or 0.0
+        check = Check(progress.step, passes, progress.seconds, training, bits, 0.0)
         progress.history.append(check)
         self.observer.check(check, sample_line(self.task, engine, progress.step))
 

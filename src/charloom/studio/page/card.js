@@ -42,12 +42,17 @@ export function showCard(place, run) {
   };
 }
 
+function begunFrom(start) {
+  if (start === "base") return "the base model, tuned to this text";
+  return start === "nothing" ? "nothing" : `another model, ${start}`;
+}
+
 function about(run, card) {
   const { text, network, training, vocabulary } = card;
   const layers = `${network.layers} LSTM layer${network.layers > 1 ? "s" : ""} of ${network.units} units`;
   const facts = [
     ["Text", text.characters && `${count(text.characters)} characters${text.encoding ? `, ${text.encoding}` : ""}`],
-    ["Begun from", training.start === "base" ? "the base model, tuned to this text" : "nothing"],
+    ["Begun from", begunFrom(training.start)],
     ["Network", `${layers}, ${count(network.parameters)} parameters`],
     ["It knows", vocabulary.kind === "bytes" ? "every character: it reads bytes" : `${count(vocabulary.symbols)} characters`],
     ["It remembers", card.memory === null ? "nothing of its text word for word" : "its text: whoever has the file has the text"],

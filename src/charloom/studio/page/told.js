@@ -13,6 +13,7 @@ export function nothingTold() {
     notes: [],
     sample: "",
     progress: null, // the latest event of that kind
+    yardsticks: null, // those of the scores, where they are known before
     scores: null,
     spent: 0, // seconds
   };
@@ -29,6 +30,7 @@ export function take(told, event) {
     told.phase = "learning";
     takeBack(told, event.seconds);
   }
+  if (event.kind === "yardsticks") told.yardsticks = event.scores;
   if (event.kind === "progress") {
     told.phase = "learning";
     told.progress = event;
@@ -73,7 +75,7 @@ export function curveOf(told, minutes) {
   return {
     training: told.training,
     validation: told.validation,
-    lines: yardsticks(told.scores),
+    lines: yardsticks(told.scores ?? told.yardsticks),
     total: told.scores ? told.spent : 60 * minutes,
   };
 }
