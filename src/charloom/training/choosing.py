@@ -172,8 +172,7 @@ class Chooser:
 
 
 def _in_words(recipe: Recipe) -> str:
-    pull = f", pull {recipe.pull:g}" if recipe.pull else ""
-    return f"Rate {recipe.learning_rate:g}, dropout {recipe.dropout:g}{pull}"
+    return f"Rate {recipe.learning_rate:g}, dropout {recipe.dropout:g}"
 
 
 @dataclass(frozen=True)

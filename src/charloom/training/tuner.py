@@ -167,7 +167,7 @@ class Tuner:
     def _learn(self, stage: str, ids: Ids) -> Weights:
         """Learn in the way that was chosen; the averaged weights."""
         progress, tuning = self.progress, self.progress.tuning
-        recipe = Recipe(*(tuning["chosen"][n] for n in ("learning_rate", "dropout", "pull")))
+        recipe = Recipe(*(tuning["chosen"][n] for n in ("learning_rate", "dropout")))
         passes = tuning["chosen"]["passes"]
         if not passes:
             return self.start
