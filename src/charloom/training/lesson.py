@@ -33,8 +33,7 @@ class Recipe:
 
 # Neither drawing the weights back to where they started nor tuning a part of them alone is among
 # these: over folds of 2, 10 and 30 KB of Moby Dick the first gained 0.000 to 0.001 bits at its best
-# strength, the LSTM alone lost up to 0.007, all but the LSTM 0.02 (benchmarks/README.md).
-
+# strength, the LSTM alone lost up to 0.007, all but the LSTM 0.02 to 0.04 (benchmarks/README.md).
 RECIPES = (
     Recipe(1e-3, 0.2),
     Recipe(5e-4, 0.2),
