@@ -16,6 +16,7 @@ CHECKS = 150  # validation checks in a run against the clock, where they cost li
 COUNTED_CHECKS = 20  # and in one that counts steps
 COUNTED_SHARE = 0.15  # of what is trained on: the characters that all of those look at
 CHECK_SHARE = 0.03  # of the time: what all checks together may take
+FEWEST_CHECKS = 16  # in a run: with 4, Othello was known by heart before a second one said so
 CHECK_CHARACTERS = 8_192  # a check looks at no more, from the validation part's start
 FINAL_SHARE = 0.08  # of the time: what the last, exact score may take
 FINAL_CHARACTERS = 4_000_000  # the last score looks at no more: its arrays are 32 MB each
@@ -112,7 +113,7 @@ class Clock:
     def check_characters(self) -> int:
         """How many characters a check looks at, as fast as scoring goes now."""
         if self.budget is not None:
-            most = self.rate * self.budget * CHECK_SHARE / 4
+            most = self.rate * self.budget * CHECK_SHARE / FEWEST_CHECKS
         else:
             trained = (self.total_steps or 0) * self.step_size
             most = trained * COUNTED_SHARE / COUNTED_CHECKS
