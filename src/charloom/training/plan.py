@@ -89,9 +89,9 @@ def choose_plan(characters: int, minutes: float) -> Plan:
     raise AssertionError("the table's last row takes everything")
 
 
-# For a network that can read already: lower rates, so that it does not forget. Othello's 151 KB from
-# the base model, in bits after 0.5 and 1.5 minutes: dropout 0.1 at 2e-3 1.862 and 1.848, 0.2 at
-# 1.5e-3 1.835 and 1.829, 0.3 at 1e-3 1.852 and 1.832, 0.3 at 2e-3 - and 1.839.
+# For a network that can read already: lower rates, so that it does not forget. Othello's 151 KB
+# from the base model, in bits after 0.5 and 1.5 minutes: dropout 0.1 at 2e-3 1.862 and 1.848, 0.2
+# at 1.5e-3 1.835 and 1.829, 0.3 at 1e-3 1.852 and 1.832.
 _TUNING = (16, 64, 0.2, 1.5e-3)
 
 
