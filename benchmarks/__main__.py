@@ -13,6 +13,7 @@ from benchmarks import (
     exports,
     memory,
     quality,
+    scale,
     serve,
     small_texts,
     start_up,
@@ -32,7 +33,7 @@ def main(text: Path | None) -> None:
     for part in (serve, exports, training_speed, tutorial_speed, memory, small_texts):
         print(f"\n## {part.__name__}\n", flush=True)
         part.main()
-    for part in (quality, ablation):
+    for part in (quality, ablation, scale):
         print(f"\n## {part.__name__}\n", flush=True)
         if text is not None:
             part.main(text)
