@@ -47,27 +47,26 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Have a program of Debian's: $(call debian,PROGRAM,WHAT NEEDS IT).
+define debian
+@command -v $(1) >/dev/null || { \
+  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+    echo "$(2); install it with: sudo apt-get install $(1)" >&2; exit 1; \
+  fi; \
+  echo "$(2): installing it takes a minute or two."; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; \
+}
+endef
+
 # The studio's tests drive a real browser, Debian's own.
 browser:
-	@command -v chromium >/dev/null || { \
-	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "The studio's tests need Chromium; install it with: sudo apt-get install chromium" >&2; exit 1; \
-	  fi; \
-	  echo "Installing Chromium for the studio's tests; this takes a minute or two."; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
-	}
+	$(call debian,chromium,The studio's tests need Chromium)
 
 # What runs an ONNX export in a browser, for its test: from npm.
 onnx-web: $(ONNX_WEB)
 
 $(ONNX_WEB):
-	@command -v npm >/dev/null || { \
-	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "A test needs npm, to get onnxruntime-web; install it with: sudo apt-get install npm" >&2; exit 1; \
-	  fi; \
-	  echo "Installing npm, to get onnxruntime-web for a test; this takes a minute or two."; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends npm >/dev/null; \
-	}
+	$(call debian,npm,A test needs npm to get onnxruntime-web)
 	@mkdir -p $(@D)
 	cd $(@D) && npm pack --silent onnxruntime-web@1.23.2 && tar xzf onnxruntime-web-1.23.2.tgz
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -87,41 +89,36 @@ def test_the_wheel_trains_writes_and_serves(elsewhere: Path, tmp_path: Path) -> 
     run("train", "text.txt", "-o", "m", "--minutes", 0.05)
     assert len(run("write", "m", "--prompt", "The ", "--length", 40, "--seed", 1)) == 45
     assert run("export", "m", "--to", "html").startswith("m.html")
-    server = subprocess.Popen(
-        [elsewhere / "charloom", "serve", "m", "--port", "0"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=clean,
-    )
-    try:
-        assert server.stdout is not None
-        found = re.search(r"http://\S+(?=/v1 )", server.stdout.readline())
+    with _started(
+        elsewhere / "charloom", "serve", "m", "--port", "0", cwd=tmp_path, env=clean
+    ) as line:
+        found = re.search(r"http://\S+(?=/v1 )", line)
         assert found is not None
         body = json.dumps({"model": "m", "prompt": "The ", "max_tokens": 7}).encode()
         headers = {"Content-Type": "application/json"}
         with urlopen(Request(f"{found[0]}/v1/completions", body, headers)) as answer:
             assert len(json.load(answer)["choices"][0]["text"]) == 7
-    finally:
-        server.terminate()
-        server.communicate(timeout=20)
-    studio = subprocess.Popen(
-        [elsewhere / "charloom", "studio", "s", "--port", str(free_port()), "--no-browser"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=clean,
-    )
-    try:
-        assert studio.stdout is not None
-        found = re.search(r"http://127.0.0.1:\d+", studio.stdout.readline())
+    studio = (elsewhere / "charloom", "studio", "s", "--port", free_port(), "--no-browser")
+    with _started(*studio, cwd=tmp_path, env=clean) as line:
+        found = re.search(r"http://127.0.0.1:\d+", line)
         assert found is not None
         for page in ("/", "/page/main.js"):
             with urlopen(found[0] + page) as answer:
                 assert len(answer.read()) > 500
+
+
+@contextlib.contextmanager
+def _started(*command: object, cwd: Path, env: dict[str, str]) -> Iterator[str]:
+    """A server, until the end of the block, and the first line that it prints."""
+    server = subprocess.Popen(
+        [*map(str, command)], cwd=cwd, stdout=subprocess.PIPE, text=True, env=env
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline()
     finally:
-        studio.terminate()
-        studio.communicate(timeout=20)
+        server.terminate()
+        server.communicate(timeout=20)
 
 
 def test_what_is_not_python_is_inside(built: Path) -> None:

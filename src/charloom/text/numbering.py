@@ -70,12 +70,11 @@ class Numbering:
         if not text.isascii():
             return False
         data = text.encode("ascii")
-        while new := data.translate(None, self.known):
+        if new := data.translate(None, self.known):
             if len(self.symbols) > 128:  # one byte may not number all that come
                 return False
-            for byte in dict.fromkeys(new[:4096]):
-                symbol = byte or END_SYMBOL
-                self.table[symbol] = self._number(symbol)
+            symbols = np.frombuffer(new, np.uint8).astype(np.uint32)
+            self._number_all(np.where(symbols == 0, END_SYMBOL, symbols))
             self._know_ascii()
         self.file.write(data.translate(self.narrow))
         self.length += len(data)

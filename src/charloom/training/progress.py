@@ -46,6 +46,12 @@ class Progress:
         old = self.training_bits
         self.training_bits = bits if old is None else old + 0.02 * (bits - old)
 
+    def checked(self, epoch: float, bits: float | None, learning_rate: float) -> Check:
+        """A check, here and now, that joins the history; before any step `bits` is all there is."""
+        training = self.training_bits if self.training_bits is not None else bits or 0.0
+        self.history.append(Check(self.step, epoch, self.seconds, training, bits, learning_rate))
+        return self.history[-1]
+
 
 class Observer:
     """Listens to a training run; every method may be left as it is."""

@@ -126,7 +126,7 @@ class Run:
         """
         with caught_signals() as caught:
             self.trainer.stopped = lambda: bool(caught)
-            if not self.tuned:
+            if self.settings.epochs is None and not self.tuned:
                 self.trainer.clock.reserve = self._rehearsed()
             if self.facts.characters <= SMALL and self.validation is not None:
                 self.observer.yardsticks(self._yardsticks(len(self.validation)))

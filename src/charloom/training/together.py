@@ -78,7 +78,7 @@ def _resume(ranks: Ranks, folder: ModelFolder, again: Again, observer: Observer)
     with leader_first(ranks):
         corpus = again(saved, settings)
     run = Run(folder, corpus, saved["texts"], settings, observer, ranks)
-    return _play(run, checkpoint, [])
+    return _play(run, checkpoint, [where_it_goes_on(checkpoint.progress)] if checkpoint else [])
 
 
 def _play(run: Run, checkpoint: Checkpoint | None, notes: list[str]) -> LanguageModel:
@@ -90,8 +90,6 @@ def _play(run: Run, checkpoint: Checkpoint | None, notes: list[str]) -> Language
 
 def _lead(run: Run, ranks: Ranks, checkpoint: Checkpoint | None, notes: list[str]) -> LanguageModel:
     data = None
-    if checkpoint is not None:
-        notes = [where_it_goes_on(checkpoint.progress)]
     with run.folder.locked():
         run.start([f"{ranks.size} processes train together.", *notes])
         descent: SharedDescent = run.trainer.descent  # type: ignore[union-attr, assignment]

@@ -22,7 +22,7 @@ from .checkpoint import Saver
 from .clock import Clock
 from .descent import Descent, named
 from .plan import Plan
-from .progress import Check, Observer, Progress
+from .progress import Observer, Progress
 from .ranks import Ranks
 from .threads import Threads
 
@@ -185,15 +185,11 @@ class Trainer:
             bits = self._score(validation[0 : progress.check_characters], engine)
             if progress.best_bits is None or bits < progress.best_bits:
                 progress.best_bits, self.best = bits, weights
-        check = Check(
-            progress.step,
+        check = progress.checked(
             progress.epoch + progress.epoch_step / self.descent.steps_per_epoch,
-            progress.seconds,
-            progress.training_bits if progress.training_bits is not None else bits or 0.0,
             bits,
             self.task.plan.learning_rate * clock.learning_rate(progress),
         )
-        progress.history.append(check)
         self.observer.check(check, self._sample(engine))
         if clock.stopped_improving(progress):
             # Back to the best weights, and from there to rest: what the learning

@@ -26,7 +26,7 @@ from .choosing import Chooser
 from .clock import Clock
 from .descent import named
 from .lesson import RECIPES, Lesson, Recipe
-from .progress import Check, Observer, Progress
+from .progress import Observer, Progress
 from .reading import swapped
 from .threads import Threads
 from .trainer import Task, sample_line
@@ -220,9 +220,7 @@ class Tuner:
     def _tell(self, engine: Engine, passes: float, bits: float | None) -> None:
         progress = self.progress
         progress.best_bits = bits
-        training = progress.training_bits if progress.training_bits is not None else bits or 0.0
-        check = Check(progress.step, passes, progress.seconds, training, bits, 0.0)
-        progress.history.append(check)
+        check = progress.checked(passes, bits, 0.0)
         self.observer.check(check, sample_line(self.task, engine, progress.step))
 
 
